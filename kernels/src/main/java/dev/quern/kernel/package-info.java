@@ -1,0 +1,2 @@
+/** Kernel families: what to compute and a schedule in, a WebAssembly function out. */
+package dev.quern.kernel;

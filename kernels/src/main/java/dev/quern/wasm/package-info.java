@@ -1,0 +1,2 @@
+/** The WebAssembly assembler: instruction table, typed builder, text; depends on nothing of ours. */
+package dev.quern.wasm;

@@ -1,0 +1,2 @@
+/** The HTTP server and its command line. */
+package dev.quern.server;
