@@ -1,2 +1,4 @@
-/** The WebAssembly assembler: instruction table, typed builder, text; depends on nothing of ours. */
+/**
+ * The WebAssembly assembler: instruction table, typed builder, text; depends on nothing of ours.
+ */
 package dev.quern.wasm;
