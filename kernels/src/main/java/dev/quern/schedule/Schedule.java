@@ -77,8 +77,22 @@ public record Schedule(
 
   /** One line, e.g. {@code mr=6 nr=8 mc=48 nc=128 kc=384 unroll=2 fma=1 order=n}. */
   public String text() {
-    return "mr=" + mr + " nr=" + nr + " mc=" + mc + " nc=" + nc + " kc=" + kc + " unroll=" + unroll
-        + " fma=" + (fma ? 1 : 0) + " order=" + (order == Order.M ? "m" : "n");
+    return "mr="
+        + mr
+        + " nr="
+        + nr
+        + " mc="
+        + mc
+        + " nc="
+        + nc
+        + " kc="
+        + kc
+        + " unroll="
+        + unroll
+        + " fma="
+        + (fma ? 1 : 0)
+        + " order="
+        + (order == Order.M ? "m" : "n");
   }
 
   /**
@@ -119,7 +133,13 @@ public record Schedule(
       throw new IllegalArgumentException("fma=" + numbers[6] + " is neither 0 nor 1");
     }
     return new Schedule(
-        numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6] == 1,
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[4],
+        numbers[5],
+        numbers[6] == 1,
         order);
   }
 

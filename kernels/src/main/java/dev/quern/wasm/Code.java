@@ -53,8 +53,7 @@ public final class Code {
     if (type.results().size() > 1) {
       throw new EmitException(name + ": at most one result is supported");
     }
-    frames.add(
-        new Frame(Opcode.BLOCK, type.results().isEmpty() ? null : type.results().get(0), 0));
+    frames.add(new Frame(Opcode.BLOCK, type.results().isEmpty() ? null : type.results().get(0), 0));
   }
 
   /** The parameter of that number. */
@@ -310,14 +309,12 @@ public final class Code {
   /** {@code while (i < limit) { body; i += step; }}, compared as signed. */
   public Code whileLess(Local i, Local limit, int step, Runnable inner) {
     get(i).get(limit).op(Opcode.I32_LT_S);
-    return if_(
-        () ->
-            loop(
-                again -> {
-                  inner.run();
-                  get(i).i32(step).op(Opcode.I32_ADD).tee(i);
-                  get(limit).op(Opcode.I32_LT_S).brIf(again);
-                }));
+    return if_(() ->
+        loop(again -> {
+          inner.run();
+          get(i).i32(step).op(Opcode.I32_ADD).tee(i);
+          get(limit).op(Opcode.I32_LT_S).brIf(again);
+        }));
   }
 
   /** Adds a constant to a local. */

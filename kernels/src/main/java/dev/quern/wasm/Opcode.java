@@ -457,7 +457,8 @@ public enum Opcode {
   F64X2_RELAXED_MAX("f64x2.relaxed_max", 0xfd, 0x110, NONE, "vv:v"),
   I16X8_RELAXED_Q15MULR_S("i16x8.relaxed_q15mulr_s", 0xfd, 0x111, NONE, "vv:v"),
   I16X8_RELAXED_DOT_I8X16_I7X16_S("i16x8.relaxed_dot_i8x16_i7x16_s", 0xfd, 0x112, NONE, "vv:v"),
-  I32X4_RELAXED_DOT_I8X16_I7X16_ADD_S("i32x4.relaxed_dot_i8x16_i7x16_add_s", 0xfd, 0x113, NONE, "vvv:v"),
+  I32X4_RELAXED_DOT_I8X16_I7X16_ADD_S(
+      "i32x4.relaxed_dot_i8x16_i7x16_add_s", 0xfd, 0x113, NONE, "vvv:v"),
 
   // Threads and atomics.
   MEMORY_ATOMIC_NOTIFY("memory.atomic.notify", 0xfe, 0x0, ATOM4, "ii:i"),

@@ -68,8 +68,7 @@ public final class WasmModule {
         throw new EmitException("import " + name + " comes after a function");
       }
       type(type);
-      Function function =
-          new Function(module.imports.size(), name, type, List.of(), List.of());
+      Function function = new Function(module.imports.size(), name, type, List.of(), List.of());
       module.imports.add(function);
       return function;
     }
@@ -217,7 +216,8 @@ public final class WasmModule {
   public String text() {
     Text text = new Text(types, imports, functions);
     if (memory != null) {
-      text.line("(import \"env\" \"memory\" (memory 1" + (memory.shared ? " 65536 shared" : "") + "))");
+      text.line(
+          "(import \"env\" \"memory\" (memory 1" + (memory.shared ? " 65536 shared" : "") + "))");
     }
     if (table >= 0) {
       text.line("(import \"env\" \"table\" (table " + table + " funcref))");

@@ -1,0 +1,67 @@
+package dev.quern.runtime;
+
+/**
+ * The words at the bottom of linear memory by which the engine, the walker and the compute workers
+ * talk. Offsets are bytes; every word is an {@code i32} unless said otherwise. The JavaScript of
+ * the workers uses {@link #ERROR} and {@link #ACKNOWLEDGED} only.
+ *
+ * <pre>
+ *   EPOCH        grows by one with each command; workers wait on it
+ *   COMMAND      RUN or LEAVE
+ *   PROGRAM      address of the step records;  FIRST, LAST: which of them
+ *   THREADS      threads that take part in a run
+ *   ARRIVED      threads that have reached the barrier;  GENERATION: barriers passed
+ *   STOP         set by the last to arrive: leave the run after this barrier
+ *   CANCEL       set by anybody at any time: stop at the next step
+ *   ERROR        0, or what went wrong: a kernel's code, or TRAPPED by a worker's JavaScript
+ *   ERROR_STEP   the address of the step record that failed; ERROR_VALUE: the value it saw
+ *   ACKNOWLEDGED workers that have left Wasm and installed the newest module
+ *   SCRATCH      address of thread 0's scratch;  SCRATCH_STRIDE: bytes to the next thread's
+ *   SEEN + 4·t   the last epoch that thread t has seen
+ * </pre>
+ */
+public final class Control {
+  public static final int EPOCH = 64;
+  public static final int COMMAND = 68;
+  public static final int PROGRAM = 72;
+  public static final int FIRST = 76;
+  public static final int LAST = 80;
+  public static final int THREADS = 84;
+  public static final int SCRATCH = 88;
+  public static final int SCRATCH_STRIDE = 92;
+
+  // On cache lines of their own: all threads hammer them.
+  public static final int ARRIVED = 128;
+  public static final int GENERATION = 192;
+  public static final int STOP = 196;
+  public static final int CANCEL = 256;
+  public static final int ERROR = 260;
+  public static final int ERROR_STEP = 264;
+  public static final int ERROR_VALUE = 268;
+  public static final int ACKNOWLEDGED = 272;
+  public static final int SEEN = 320;
+
+  /** The most threads a machine may have. */
+  public static final int MAX_THREADS = 32;
+
+  /** The first address that is free for weights, programs and the arena. */
+  public static final int FREE = 1024;
+
+  /** Values of {@link #COMMAND}. */
+  public static final int RUN = 1;
+
+  public static final int LEAVE = 2;
+
+  /** Values of {@link #ERROR} and of what a run returns. */
+  public static final int OK = 0;
+
+  public static final int CANCELLED = 1;
+  public static final int INDEX_OUT_OF_RANGE = 2;
+  public static final int BARRIER_TIMED_OUT = 3;
+  public static final int TRAPPED = 4;
+
+  /** Entries of each thread's function table. */
+  public static final int TABLE_SIZE = 1024;
+
+  private Control() {}
+}
