@@ -1,0 +1,19 @@
+package dev.quern.onnx;
+
+import java.util.List;
+
+/**
+ * A {@code GraphProto}.
+ *
+ * @param name the graph's name
+ * @param nodes in the order of the file, which ONNX wants to be topological
+ * @param initializers the constants
+ * @param inputs what a run is given; before IR version 4, initializers are listed here too
+ * @param outputs what a run gives back
+ */
+public record OnnxGraph(
+    String name,
+    List<OnnxNode> nodes,
+    List<OnnxTensor> initializers,
+    List<OnnxValue> inputs,
+    List<OnnxValue> outputs) {}
