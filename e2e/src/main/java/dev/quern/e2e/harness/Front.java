@@ -1,0 +1,291 @@
+package dev.quern.e2e.harness;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.stream.Collectors;
+
+/**
+ * A local server in front of Quern's: it serves pages and files of its own, takes what the page
+ * sends back, and passes every other request on. So a page that loads the SDK from its own origin
+ * can exchange tensors with this process.
+ */
+public final class Front implements AutoCloseable {
+  /**
+   * Paths under this one belong to this server; what a page sends with PUT below it is kept for
+   * {@link #take}.
+   */
+  public static final String PREFIX = "/_e2e/";
+
+  private static final Set<String> ISOLATION =
+      Set.of("cross-origin-opener-policy", "cross-origin-embedder-policy");
+
+  /** Headers of one connection, not of the message; and what the client library sets itself. */
+  private static final Set<String> HOP =
+      Set.of(
+          "connection",
+          "keep-alive",
+          "transfer-encoding",
+          "upgrade",
+          "host",
+          "content-length",
+          "te",
+          "trailer",
+          "expect",
+          "http2-settings");
+
+  private final HttpServer server;
+  private final ExecutorService threads;
+  private final HttpClient client;
+  private final Optional<URI> upstream;
+  private final boolean isolated;
+  private final Map<String, Content> contents = new ConcurrentHashMap<>();
+  private final Map<String, byte[]> received = new ConcurrentHashMap<>();
+  private final Map<String, Long> cuts = new ConcurrentHashMap<>();
+
+  private Front(HttpServer server, Optional<URI> upstream, boolean isolated) {
+    this.server = server;
+    this.upstream = upstream;
+    this.isolated = isolated;
+    this.threads = Executors.newVirtualThreadPerTaskExecutor();
+    this.client =
+        HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .connectTimeout(Duration.ofSeconds(10))
+            .executor(threads)
+            .build();
+    server.setExecutor(threads);
+    server.createContext("/", this::handle);
+    server.start();
+  }
+
+  /** What one path answers. */
+  private sealed interface Content {
+    String type();
+
+    record Text(String type, byte[] bytes) implements Content {}
+
+    record Stored(String type, Path file) implements Content {}
+  }
+
+  /**
+   * Starts on a free port of the loopback interface.
+   *
+   * @param upstream where other requests go; without it they get 404
+   * @param isolated whether documents are cross-origin isolated; if not, the upstream's headers for
+   *     it are removed
+   */
+  public static Front start(Optional<URI> upstream, boolean isolated) {
+    try {
+      return new Front(
+          HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 64),
+          upstream,
+          isolated);
+    } catch (IOException e) {
+      throw new UncheckedIOException("no local port could be opened", e);
+    }
+  }
+
+  /**
+   * Scheme, host and port, such as {@code http://localhost:41234}; localhost is a secure context
+   * everywhere.
+   */
+  public String origin() {
+    return "http://localhost:" + server.getAddress().getPort();
+  }
+
+  /** Serves a text at a path. */
+  public void serve(String path, String type, String text) {
+    serve(path, type, text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Serves bytes at a path. */
+  public void serve(String path, String type, byte[] bytes) {
+    contents.put(path, new Content.Text(type, bytes));
+  }
+
+  /** Serves a file at a path; it is read anew for each request. */
+  public void serve(String path, String type, Path file) {
+    contents.put(path, new Content.Stored(type, file));
+  }
+
+  /** Stops serving a path, so that a large body can be freed. */
+  public void withdraw(String path) {
+    contents.remove(path);
+  }
+
+  /**
+   * From now on breaks the connection of answers below a path after so many bytes of their body, as
+   * a dying server does.
+   */
+  public void cut(String prefix, long bytes) {
+    cuts.put(prefix, bytes);
+  }
+
+  /** Ends what {@link #cut} began. */
+  public void mend() {
+    cuts.clear();
+  }
+
+  /** What the page sent to a path with PUT, once. */
+  public Optional<byte[]> take(String path) {
+    return Optional.ofNullable(received.remove(path));
+  }
+
+  private void handle(HttpExchange exchange) throws IOException {
+    try (exchange) {
+      String path = exchange.getRequestURI().getPath();
+      Content content = contents.get(path);
+      if (content != null) {
+        answer(exchange, path, content);
+      } else if (path.startsWith(PREFIX) && exchange.getRequestMethod().equals("PUT")) {
+        received.put(path, exchange.getRequestBody().readAllBytes());
+        exchange.sendResponseHeaders(204, -1);
+      } else if (upstream.isPresent() && !path.startsWith(PREFIX)) {
+        forward(exchange, path, upstream.get());
+      } else {
+        ownHeaders(exchange, "text/plain");
+        exchange.sendResponseHeaders(404, -1);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void ownHeaders(HttpExchange exchange, String type) {
+    exchange.getResponseHeaders().set("Content-Type", type);
+    exchange.getResponseHeaders().set("Cache-Control", "no-store");
+    exchange.getResponseHeaders().set("Cross-Origin-Resource-Policy", "cross-origin");
+    if (isolated) {
+      exchange.getResponseHeaders().set("Cross-Origin-Opener-Policy", "same-origin");
+      exchange.getResponseHeaders().set("Cross-Origin-Embedder-Policy", "require-corp");
+    }
+  }
+
+  private void answer(HttpExchange exchange, String path, Content content) throws IOException {
+    ownHeaders(exchange, content.type());
+    switch (content) {
+      case Content.Text text ->
+          send(
+              exchange,
+              path,
+              200,
+              text.bytes().length,
+              new java.io.ByteArrayInputStream(text.bytes()));
+      case Content.Stored stored -> {
+        try (InputStream in = Files.newInputStream(stored.file())) {
+          send(exchange, path, 200, Files.size(stored.file()), in);
+        }
+      }
+    }
+  }
+
+  private void forward(HttpExchange exchange, String path, URI target)
+      throws IOException, InterruptedException {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(target.resolve(exchange.getRequestURI().toString()))
+            .timeout(Duration.ofMinutes(2));
+    exchange
+        .getRequestHeaders()
+        .forEach((name, values) -> {
+          if (!HOP.contains(name.toLowerCase(Locale.ROOT))) {
+            values.forEach(value -> request.header(name, value));
+          }
+        });
+    byte[] body = exchange.getRequestBody().readAllBytes();
+    request.method(
+        exchange.getRequestMethod(),
+        body.length == 0
+            ? HttpRequest.BodyPublishers.noBody()
+            : HttpRequest.BodyPublishers.ofByteArray(body));
+    HttpResponse<InputStream> response;
+    try {
+      response = client.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
+    } catch (IOException e) {
+      exchange.sendResponseHeaders(502, -1);
+      return;
+    }
+    response
+        .headers()
+        .map()
+        .forEach((name, values) -> {
+          String lower = name.toLowerCase(Locale.ROOT);
+          if (!HOP.contains(lower)
+              && !lower.startsWith(":")
+              && (isolated || !ISOLATION.contains(lower))) {
+            values.forEach(value -> exchange.getResponseHeaders().add(name, value));
+          }
+        });
+    long length = response.headers().firstValueAsLong("content-length").orElse(0);
+    try (InputStream in = response.body()) {
+      send(exchange, path, response.statusCode(), length, in);
+    }
+  }
+
+  /**
+   * A length of 0 means unknown here, as in {@link HttpExchange#sendResponseHeaders}, unless the
+   * status has no body.
+   */
+  private void send(HttpExchange exchange, String path, int status, long length, InputStream in)
+      throws IOException {
+    boolean bodiless = exchange.getRequestMethod().equals("HEAD") || status == 204 || status == 304;
+    exchange.sendResponseHeaders(status, bodiless ? -1 : length);
+    if (bodiless) {
+      return;
+    }
+    long limit =
+        cuts.entrySet().stream()
+            .filter(cut -> path.startsWith(cut.getKey()))
+            .mapToLong(Map.Entry::getValue)
+            .min()
+            .orElse(Long.MAX_VALUE);
+    OutputStream out = exchange.getResponseBody();
+    byte[] buffer = new byte[1 << 16];
+    long sent = 0;
+    int count;
+    while ((count = in.read(buffer)) > 0) {
+      if (sent + count > limit) {
+        out.write(buffer, 0, (int) (limit - sent));
+        out.flush();
+        // Closing the exchange with bytes owed breaks the connection.
+        return;
+      }
+      out.write(buffer, 0, count);
+      sent += count;
+    }
+    out.close();
+  }
+
+  /** The paths with their own content, for messages. */
+  List<String> paths() {
+    return contents.keySet().stream().sorted().collect(Collectors.toList());
+  }
+
+  @Override
+  public void close() {
+    server.stop(0);
+    client.shutdownNow();
+    threads.shutdownNow();
+  }
+}
