@@ -1,0 +1,104 @@
+/* The latency of each inference, drawn as SVG. Only runs of one size are compared: others take other times. */
+
+export interface Point {
+  milliseconds: number;
+  shape: string;
+}
+
+export interface Plot {
+  shape: string;
+  /** Milliseconds of the runs drawn, the oldest first. */
+  values: number[];
+  /** Places in `values` before which a faster kernel was swapped in. */
+  swaps: number[];
+  /** Top of the scale, in milliseconds. */
+  top: number;
+}
+
+const KEPT = 120; // runs drawn at most
+const NS = 'http://www.w3.org/2000/svg';
+const MARGIN = { left: 34, right: 8, top: 8, bottom: 18 };
+
+/** Collects runs and swaps; `plot` is what there is to draw for one size. */
+export class History {
+  readonly #runs: (Point & { swapsBefore: number })[] = [];
+  #swaps = 0;
+
+  add(point: Point): void {
+    this.#runs.push({ ...point, swapsBefore: this.#swaps });
+    if (this.#runs.length > 4 * KEPT) {
+      this.#runs.shift();
+    }
+  }
+
+  swap(): void {
+    this.#swaps++;
+  }
+
+  plot(shape: string): Plot {
+    const runs = this.#runs.filter((run) => run.shape === shape).slice(-KEPT);
+    const values = runs.map((run) => run.milliseconds);
+    const swaps: number[] = [];
+    runs.forEach((run, i) => {
+      if (i > 0 && run.swapsBefore > runs[i - 1]!.swapsBefore) {
+        swaps.push(i);
+      }
+    });
+    return { shape, values, swaps, top: niceTop(Math.max(1, ...values)) };
+  }
+}
+
+/** The smallest of 1, 2, 2.5, 5 times a power of ten that is not below the value. */
+export function niceTop(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((top) => top >= value) ?? 10 * power;
+}
+
+/** What the drawing says, for those who do not see it. */
+export function words({ shape, values, swaps }: Plot): string {
+  if (values.length === 0) {
+    return 'No inference yet.';
+  }
+  const [batch, tokens] = shape.split('x');
+  const size = `${batch === '1' ? 'one text' : `${batch} texts`} of ${tokens} tokens`;
+  const swapped = swaps.length > 0 ? ` Dashed lines: a faster kernel was swapped in.` : '';
+  return `${values.length} ${values.length === 1 ? 'inference' : 'inferences'} of ${size}: first ${values[0]!.toFixed(1)} ms, best ${Math.min(...values).toFixed(1)} ms.${swapped}`;
+}
+
+export function draw(svg: SVGSVGElement, plot: Plot): void {
+  const width = svg.clientWidth || 400;
+  const height = svg.clientHeight || 190;
+  svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
+  const right = width - MARGIN.right;
+  const bottom = height - MARGIN.bottom;
+  const steps = Math.max(plot.values.length - 1, 24); // a few points do not stretch over the width
+  const x = (i: number) => MARGIN.left + ((right - MARGIN.left) * i) / steps;
+  const y = (value: number) => bottom - (bottom - MARGIN.top) * (value / plot.top);
+  const parts: SVGElement[] = [];
+  for (const share of [0, 0.5, 1]) {
+    const at = y(plot.top * share);
+    parts.push(make('line', { class: 'grid', x1: MARGIN.left, x2: right, y1: at, y2: at }));
+    const label = make('text', { x: MARGIN.left - 7, y: at + 4, 'text-anchor': 'end' });
+    label.textContent = String(plot.top * share);
+    parts.push(label);
+  }
+  for (const swap of plot.swaps) {
+    const at = x(swap - 0.5);
+    parts.push(make('line', { class: 'swap', x1: at, x2: at, y1: MARGIN.top, y2: bottom }));
+  }
+  const points = plot.values.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`);
+  parts.push(make('polyline', { class: 'line', points: points.join(' ') }));
+  const last = plot.values.length - 1;
+  if (last >= 0) {
+    parts.push(make('circle', { class: 'dot', cx: x(last), cy: y(plot.values[last]!), r: 4 }));
+  }
+  svg.replaceChildren(...parts);
+}
+
+function make(name: string, attributes: Record<string, string | number>): SVGElement {
+  const element = document.createElementNS(NS, name);
+  for (const [key, value] of Object.entries(attributes)) {
+    element.setAttribute(key, String(value));
+  }
+  return element;
+}

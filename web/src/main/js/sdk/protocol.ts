@@ -1,0 +1,151 @@
+import type { WireError } from './errors.js';
+import type { TensorType, WireTensor } from './tensor.js';
+
+/*
+ * What the page and the engine worker say to each other: requests with an id, one reply each, and notifications without one.
+ * Everything is a plain value that structured cloning takes.
+ */
+
+/** A file of a manifest: immutable, named by its SHA-256, checked chunk by chunk while it streams. */
+export interface ManifestFile {
+  path: string;
+  role: string;
+  bytes: number;
+  sha256: string;
+  url: string;
+  chunkBytes: number;
+  chunks: string[];
+}
+
+export interface Manifest {
+  version: number;
+  name: string;
+  task?: string;
+  licence?: string;
+  files: ManifestFile[];
+  pipeline?: { pooling?: string; normalize?: boolean; maxLength?: number };
+}
+
+/** Where the worker takes the model from. */
+export type Source =
+  | { kind: 'manifest'; model: ManifestFile; data: ManifestFile[] }
+  | { kind: 'url'; url: string }
+  | { kind: 'bytes'; bytes: ArrayBuffer };
+
+/** A schedule that was measured: only tile numbers travel, never code. */
+export interface ScheduleRecord {
+  version: number;
+  kernel: string;
+  bucket: string;
+  device: string;
+  schedule: string;
+  seconds: number;
+  samples: number;
+  engine: string;
+  browser: string;
+}
+
+/** One kernel of the session as it runs now. */
+export interface ScheduleRow {
+  kernel: string;
+  bucket: string;
+  schedule: string;
+  source: 'heuristic' | 'stored' | 'server' | 'tuned';
+  seconds: number | null;
+  gflops: number | null;
+  layers: number;
+}
+
+export interface Fact {
+  available: boolean;
+  why: string;
+}
+
+/** Which path is taken on this device, and why; every `why` is a sentence for a person. */
+export interface Capabilities {
+  device: 'wasm' | 'reference' | 'none';
+  engine: 'wasmgc' | 'js';
+  class: string;
+  threads: { count: number; why: string };
+  simd: Fact;
+  fma: Fact;
+  gpu: Fact;
+  isolated: boolean;
+  memory: { shared: boolean; maximumBytes: number };
+}
+
+export interface ValueInfo {
+  name: string;
+  type: TensorType;
+  /** A number, or the name of a size that changes, such as "batch_size". */
+  dims: (number | string)[];
+}
+
+export interface CreateRequest {
+  source: Source;
+  device: 'auto' | 'wasm' | 'reference';
+  threads: number;
+  engine: 'auto' | 'wasmgc' | 'js';
+  records: ScheduleRecord[];
+  profile: object | null;
+  tune: boolean;
+  hidden: boolean;
+  lock: string | null;
+  labels: { browser: string; model: string };
+}
+
+export interface CreateReply {
+  inputs: ValueInfo[];
+  outputs: ValueInfo[];
+  device: 'wasm' | 'reference';
+  threads: number;
+  capabilities: Capabilities;
+  cancel: Int32Array | null;
+  phases: Record<string, number>;
+}
+
+export interface RunReply {
+  outputs: Record<string, WireTensor>;
+  milliseconds: number;
+  shape: string;
+  first: boolean;
+  flops: number;
+}
+
+export interface DescribeReply {
+  schedules: ScheduleRow[];
+  peakGflops: number | null;
+  memoryBytes: number;
+}
+
+/** What each request carries and what its reply holds. */
+export interface Requests {
+  capabilities: { carries: object; value: Capabilities };
+  create: { carries: CreateRequest; value: CreateReply };
+  run: {
+    carries: { inputs: Record<string, WireTensor>; outputs: string[] | null };
+    value: RunReply;
+  };
+  schedules: {
+    carries: { records: ScheduleRecord[] };
+    value: { adopted: number; refused: { record: ScheduleRecord; reason: string }[] };
+  };
+  tuning: { carries: { tune: boolean; hidden: boolean }; value: null };
+  describe: { carries: object; value: DescribeReply };
+  release: { carries: object; value: null };
+}
+
+export type Phase = 'download' | 'compile' | 'tune';
+
+export type Notification =
+  | { type: 'device'; class: string; capabilities: Capabilities }
+  | { type: 'progress'; phase: Phase; loaded: number; total: number }
+  | { type: 'profile'; profile: { class: string } & Record<string, unknown> }
+  | { type: 'schedules'; rows: ScheduleRow[]; peakGflops: number | null }
+  | { type: 'tuned'; record: ScheduleRecord; previous: string; ratio: number }
+  | { type: 'refused'; kernel: string; bucket: string; schedule: string; reason: string }
+  | { type: 'telemetry'; event: { type: string } & Record<string, unknown> };
+
+export type Reply =
+  | { id: number; ok: true; value: unknown }
+  | { id: number; ok: false; error: WireError };

@@ -1,0 +1,296 @@
+/**
+ * Quern runs neural networks in the web page, with compute kernels made on the device.
+ *
+ * ```js
+ * import { pipeline, cosine } from './quern.js';
+ * const embed = await pipeline('feature-extraction', 'all-MiniLM-L6-v2');
+ * const { vectors } = await embed(['A cat sleeps.', 'A kitten naps.']);
+ * console.log(cosine(vectors[0], vectors[1]));
+ * ```
+ */
+
+export type ErrorCode =
+  /** A call of this library is wrong. */
+  | 'argument'
+  /** Tensors that the model does not take; `problems` lists each. */
+  | 'input'
+  /** A broken or unsupported model; `problems` lists everything found, with node and operator. */
+  | 'model'
+  /** This browser lacks something that is needed. */
+  | 'unsupported'
+  /** No such model or file on the server. */
+  | 'notfound'
+  /** The server could not be reached, or broke off and did not come back. */
+  | 'network'
+  /** Bytes arrived that are not the published ones. */
+  | 'integrity'
+  /** The browser refused the memory that the model needs. */
+  | 'memory'
+  /** The caller's AbortSignal. */
+  | 'aborted'
+  /** The engine did not answer in time. */
+  | 'timeout'
+  /** The session has been released. */
+  | 'released'
+  /** A fault of the engine itself. */
+  | 'engine';
+
+/** The one exception of this library: a code to switch on, and a sentence that says what is wrong and what to do. */
+export class QuernError extends Error {
+  readonly code: ErrorCode;
+  readonly problems: readonly string[];
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: { cause?: unknown; problems?: readonly string[] },
+  );
+}
+
+export type TensorType =
+  | 'float32'
+  | 'float64'
+  /** IEEE half precision, as bits in a Uint16Array. */
+  | 'float16'
+  | 'int8'
+  | 'uint8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'uint64'
+  /** One byte each. */
+  | 'bool';
+
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** A dense tensor in row-major order. Throws `argument` when data and dims do not fit each other or the type. */
+export class Tensor {
+  readonly type: TensorType;
+  readonly dims: readonly number[];
+  readonly data: TensorData;
+  /** A typed array of the type is kept, not copied; an array of numbers is converted, and what does not fit is refused. */
+  constructor(
+    type: TensorType,
+    data: TensorData | ArrayLike<number | bigint | boolean>,
+    dims: readonly number[],
+  );
+  /** Number of elements. */
+  get size(): number;
+  /** The same data under other dims of equal size. */
+  reshape(dims: readonly number[]): Tensor;
+}
+
+/** The name, type and sizes of an input or output; a size that changes from run to run is given by its name. */
+export interface ValueInfo {
+  name: string;
+  type: TensorType;
+  dims: (number | string)[];
+}
+
+export interface Fact {
+  available: boolean;
+  /** A sentence for a person. */
+  why: string;
+}
+
+/** Which path is taken on this device, and why. */
+export interface Capabilities {
+  device: 'wasm' | 'reference' | 'none';
+  engine: 'wasmgc' | 'js';
+  /** The class of devices that this one shares schedules with, such as "v8-simd-fma-t2". */
+  class: string;
+  threads: { count: number; why: string };
+  simd: Fact;
+  fma: Fact;
+  gpu: Fact;
+  /** Whether the page is cross-origin isolated, which threads need. */
+  isolated: boolean;
+  memory: { shared: boolean; maximumBytes: number };
+}
+
+/** Asks the device; needs no model. */
+export function capabilities(): Promise<Capabilities>;
+
+export interface Progress {
+  phase: 'download' | 'compile' | 'tune';
+  /** Bytes for download, kernels for compile, candidates for tune. */
+  loaded: number;
+  total: number;
+}
+
+/** Tile numbers that were measured on a device for one kernel; never code. */
+export interface ScheduleRecord {
+  version: number;
+  kernel: string;
+  bucket: string;
+  device: string;
+  schedule: string;
+  seconds: number;
+  samples: number;
+  engine: string;
+  browser: string;
+}
+
+/** One kernel of a session as it runs now. */
+export interface ScheduleRow {
+  kernel: string;
+  /** Rows of the left matrix that it serves, such as "33-128". */
+  bucket: string;
+  schedule: string;
+  source: 'heuristic' | 'stored' | 'server' | 'tuned';
+  seconds: number | null;
+  gflops: number | null;
+  /** How many layers use it. */
+  layers: number;
+}
+
+export interface SessionOptions {
+  /** `wasm` makes kernels; `reference` is slow and plain; `auto` (default) takes the best there is. */
+  device?: 'auto' | 'wasm' | 'reference';
+  /** 0 (default) lets it be measured how many help. More than one needs a cross-origin isolated page. */
+  threads?: number;
+  onProgress?: (progress: Progress) => void;
+  /** Cancels loading. */
+  signal?: AbortSignal;
+  /** Known schedules: the server's (true, default), none (false), an address, or records. */
+  schedules?: boolean | string | ScheduleRecord[];
+  /** Send measurements (numbers and coarse device facts only) to the server or an address. Default off. */
+  telemetry?: boolean | string;
+  /** Search for faster kernels while the page works; default true. */
+  tune?: boolean;
+  engine?: 'auto' | 'wasmgc' | 'js';
+  /** Address of the Quern server; default: where quern.js came from. */
+  server?: string;
+}
+
+export interface RunOptions {
+  /** Cancels the run: between two steps where memory is shared, otherwise when the run would start. */
+  signal?: AbortSignal;
+  /** Names of the outputs wanted; default all. */
+  outputs?: string[];
+  /** Milliseconds after which the engine counts as dead and the session ends; default ten minutes. */
+  timeout?: number;
+}
+
+export interface Timing {
+  /** Inside the engine. */
+  milliseconds: number;
+  /** From the page to the engine and back. */
+  roundTrip: number;
+  /** Sizes of the run, such as "1x32". */
+  shape: string;
+  /** Whether it was the first run of this shape. */
+  first: boolean;
+  /** Floating-point operations of its matrix products. */
+  flops: number;
+}
+
+export interface Measured extends Timing {
+  outputs: Record<string, Tensor>;
+}
+
+/** What each event of a session holds in `detail`. */
+export interface SessionEvents {
+  latency: Timing;
+  progress: Progress;
+  tuned: { record: ScheduleRecord; previous: string; ratio: number };
+  refused: { kernel: string; bucket: string; schedule: string; reason: string };
+  schedules: { rows: ScheduleRow[]; peakGflops: number | null };
+}
+
+/**
+ * A model that is ready to run, with its own worker, memory and threads. Its events (`latency`, `progress`, `tuned`, `refused`, `schedules`)
+ * are CustomEvents; SessionEvents tells what their `detail` holds.
+ */
+export class Session extends EventTarget {
+  private constructor();
+  /**
+   * Loads a model: a name that the server knows, the address of a manifest (.json) or of an .onnx file, or the file's bytes.
+   */
+  static create(
+    model: string | URL | ArrayBuffer | ArrayBufferView,
+    options?: SessionOptions,
+  ): Promise<Session>;
+  get inputNames(): string[];
+  get outputNames(): string[];
+  get inputs(): ValueInfo[];
+  get outputs(): ValueInfo[];
+  get device(): 'wasm' | 'reference';
+  get threads(): number;
+  get capabilities(): Capabilities;
+  /** Milliseconds of each phase of loading. */
+  get phases(): Record<string, number>;
+  /** Runs the model. Inputs are copied. Runs of one page wait for each other. */
+  run(inputs: Record<string, Tensor>, options?: RunOptions): Promise<Record<string, Tensor>>;
+  /** Runs the model and says how long it took. */
+  measure(inputs: Record<string, Tensor>, options?: RunOptions): Promise<Measured>;
+  /** The kernels as they run now, the measured peak of the device, the memory held. */
+  describe(): Promise<{
+    schedules: ScheduleRow[];
+    peakGflops: number | null;
+    memoryBytes: number;
+  }>;
+  /** Starts or stops the search for faster kernels. */
+  tuning(tune: boolean): Promise<void>;
+  /** Ends the engine and frees its memory. A run under way fails with `released`. */
+  release(): Promise<void>;
+}
+
+export interface PipelineOptions extends SessionOptions {
+  /** Address of tokenizer.json, or its parsed contents; default: the model's. */
+  tokenizer?: string | object;
+  /** Default: the model's, else `mean`. */
+  pooling?: 'mean' | 'cls' | 'none';
+  /** Scale vectors to length 1; default: the model's, else true. */
+  normalize?: boolean;
+  /** Longest input in tokens; longer ones are truncated, and the answer says so. */
+  maxLength?: number;
+  /** Texts that run together at most; default 8. */
+  batchSize?: number;
+}
+
+export interface Embeddings {
+  /** One vector per text, in the order of the texts. With pooling `none`: one vector per token, one after another. */
+  vectors: Float32Array[];
+  /** Tokens of each text as it ran, special tokens included. */
+  tokens: number[];
+  /** Whether each text was longer than the model takes and was cut. */
+  truncated: boolean[];
+  /** Width of a vector. */
+  width: number;
+  /** Time of the inferences alone. */
+  milliseconds: number;
+}
+
+export interface FeatureExtraction {
+  (texts: string | readonly string[], options?: { signal?: AbortSignal }): Promise<Embeddings>;
+  readonly session: Session;
+  readonly maxLength: number;
+  /** Tokens that a text takes, and whether it would be cut; runs nothing. */
+  count(text: string): { tokens: number; truncated: boolean };
+  release(): Promise<void>;
+}
+
+/** Text to vectors: tokenising, batching with padding, the model, pooling, normalising. */
+export function pipeline(
+  task: 'feature-extraction',
+  model: string | URL | ArrayBuffer | ArrayBufferView,
+  options?: PipelineOptions,
+): Promise<FeatureExtraction>;
+
+/** Cosine of the angle between two vectors of equal length, -1 to 1; 0 when one of them is zero. */
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number;
+
+/** Forgets the profile and the schedules that this browser has learnt. */
+export function forget(): Promise<void>;

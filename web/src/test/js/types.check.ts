@@ -1,0 +1,20 @@
+import * as real from '../../main/js/quern.js';
+import type * as told from '../../main/types/quern.d.ts';
+
+/* Compiles only while the hand-written declarations tell the truth: the module has all they promise, and nothing that they keep quiet. */
+
+const asTold: Omit<typeof told, 'Session'> = real;
+// The constructor is private, with parameters of its own: only the rest can be compared.
+const create: typeof told.Session.create = real.Session.create;
+const nothingElse: Record<Exclude<keyof typeof real, keyof typeof told>, never> = {};
+
+export async function uses(): Promise<void> {
+  const session = await create(new ArrayBuffer(8), { device: 'wasm', threads: 1 });
+  const wide: told.Session = session;
+  const outputs = await wide.run({ x: new asTold.Tensor('float32', [1, 2], [2]) });
+  const found: told.Tensor | undefined = outputs['y'];
+  const embed: told.FeatureExtraction = await asTold.pipeline('feature-extraction', 'name');
+  const { vectors } = await embed(['a', 'b']);
+  asTold.cosine(vectors[0]!, vectors[1]!);
+  void [found, nothingElse];
+}
