@@ -1,0 +1,172 @@
+package dev.quern.kernel;
+
+import static dev.quern.wasm.Opcode.*;
+
+import dev.quern.graph.ElementwiseOp;
+import dev.quern.graph.ElementwiseProgram;
+import dev.quern.graph.ElementwiseProgram.Instruction;
+import dev.quern.onnx.DataType;
+import dev.quern.wasm.Code;
+import dev.quern.wasm.Local;
+import dev.quern.wasm.Opcode;
+import dev.quern.wasm.ValueType;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Emits an element-wise program for one element or for four f32 at once. Values live in locals that
+ * are made once, so the program can be emitted many times in a function. In vectors a bool is a
+ * mask of all ones or zeros; otherwise it is an i32, 0 or 1.
+ */
+final class ElementwiseCode {
+  private final Code code;
+  private final ElementwiseProgram program;
+  private final Lanes lanes;
+  private final List<Local> results = new ArrayList<>();
+
+  ElementwiseCode(Code code, ElementwiseProgram program, boolean vector, boolean fma) {
+    this.code = code;
+    this.program = program;
+    this.lanes = new Lanes(code, vector, fma);
+    for (int i = 0; i < program.instructions().size(); i++) {
+      DataType type = program.instructions().get(i).type();
+      results.add(code.local(valueType(type, vector), "r" + (program.inputs().size() + i)));
+    }
+  }
+
+  /** The Wasm type that holds a value of an ONNX type. */
+  static ValueType valueType(DataType type, boolean vector) {
+    if (vector) {
+      return ValueType.V128;
+    }
+    return switch (type) {
+      case FLOAT -> ValueType.F32;
+      case DOUBLE -> ValueType.F64;
+      case INT64, UINT64 -> ValueType.I64;
+      default -> ValueType.I32;
+    };
+  }
+
+  /** Whether all of a program's values fit into f32 vectors; bools may occur in between. */
+  static boolean vectorises(ElementwiseProgram program) {
+    for (DataType input : program.inputs()) {
+      if (input != DataType.FLOAT) {
+        return false;
+      }
+    }
+    for (Instruction step : program.instructions()) {
+      boolean bool = step.type() == DataType.BOOL && step.op() != ElementwiseOp.CONSTANT;
+      if (step.type() != DataType.FLOAT && !bool) {
+        return false;
+      }
+      if (step.op() == ElementwiseOp.POW
+          || step.op() == ElementwiseOp.MOD
+          || step.op() == ElementwiseOp.FMOD) {
+        return false;
+      }
+    }
+    return program.result() == DataType.FLOAT;
+  }
+
+  /** Whether inlining the program many times would bloat a function. */
+  static boolean heavy(ElementwiseProgram program) {
+    for (Instruction step : program.instructions()) {
+      switch (step.op()) {
+        case EXP, LOG, ERF, TANH, SIGMOID -> {
+          return true;
+        }
+        default -> {}
+      }
+    }
+    return program.instructions().size() > 6;
+  }
+
+  /** Emits the program on inputs that lie in locals; the result lies in the returned local. */
+  Local emit(List<Local> inputs) {
+    for (int i = 0; i < program.instructions().size(); i++) {
+      Instruction step = program.instructions().get(i);
+      List<Local> operands = new ArrayList<>();
+      for (int register : step.operands()) {
+        operands.add(
+            register < inputs.size()
+                ? inputs.get(register)
+                : results.get(register - inputs.size()));
+      }
+      DataType operandType =
+          step.operands().isEmpty() ? step.type() : program.type(step.operands().get(0));
+      instruction(step, operands, operandType);
+      code.set(results.get(i));
+    }
+    return results.get(results.size() - 1);
+  }
+
+  private void instruction(Instruction step, List<Local> operands, DataType operandType) {
+    if (step.op() == ElementwiseOp.CONSTANT) {
+      constant(step.type(), step.number());
+      return;
+    }
+    if (step.op() == ElementwiseOp.WHERE) {
+      code.get(operands.get(1)).get(operands.get(2)).get(operands.get(0));
+      lanes.select();
+      return;
+    }
+    if (step.op() == ElementwiseOp.CAST) {
+      code.get(operands.get(0));
+      cast(operandType, step.type());
+      return;
+    }
+    if (step.op().isLogical() || operandType == DataType.BOOL) {
+      logical(step.op(), operands);
+      return;
+    }
+    if (operandType == DataType.FLOAT) {
+      FloatCode.emit(lanes, code, step.op(), operands);
+    } else {
+      ScalarCode.emit(code, step.op(), operandType, operands);
+    }
+  }
+
+  private void constant(DataType type, double number) {
+    switch (type) {
+      case FLOAT -> lanes.constant((float) number);
+      case DOUBLE -> code.f64(number);
+      case INT64, UINT64 -> code.i64((long) number);
+      default -> code.i32((int) (long) number);
+    }
+  }
+
+  private void logical(ElementwiseOp op, List<Local> operands) {
+    for (Local operand : operands) {
+      code.get(operand);
+    }
+    switch (op) {
+      case AND -> lanes.op(V128_AND, I32_AND);
+      case OR -> lanes.op(V128_OR, I32_OR);
+      case XOR -> lanes.op(V128_XOR, I32_XOR);
+      case NOT -> lanes.op(V128_NOT, I32_EQZ);
+      case EQUAL -> {
+        lanes.op(V128_XOR, I32_XOR);
+        lanes.op(V128_NOT, I32_EQZ);
+      }
+      default -> throw new KernelException(op + " is not defined on bool");
+    }
+  }
+
+  private void cast(DataType from, DataType to) {
+    if (lanes.vector()) {
+      vectorCast(from, to);
+    } else {
+      ScalarCode.cast(code, from, to);
+    }
+  }
+
+  private void vectorCast(DataType from, DataType to) {
+    if (from == DataType.BOOL && to == DataType.FLOAT) {
+      code.f32x4(1f).op(V128_AND);
+    } else if (from == DataType.FLOAT && to == DataType.BOOL) {
+      code.f32x4(0f).op(Opcode.F32X4_NE);
+    } else if (from != to) {
+      throw new KernelException("no vector cast from " + from.label() + " to " + to.label());
+    }
+  }
+}

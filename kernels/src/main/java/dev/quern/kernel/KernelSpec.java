@@ -1,0 +1,169 @@
+package dev.quern.kernel;
+
+import dev.quern.graph.ElementwiseProgram;
+import dev.quern.onnx.DataType;
+import java.util.List;
+
+/**
+ * What a kernel computes: all that is fixed when it is emitted. Steps with equal specs share a
+ * kernel; sizes that change from run to run are arguments in the step's record. Each family's class
+ * lists its arguments.
+ */
+public sealed interface KernelSpec {
+  /** The family and its constants as one line: the key of schedule records. */
+  String signature();
+
+  /** How an extra operand of an epilogue is read along a row of C. */
+  enum Extra {
+    /** Neighbouring columns are neighbouring floats. */
+    VECTOR,
+    /** One float serves the whole row. */
+    SPLAT
+  }
+
+  /** How B lies in memory. */
+  enum Layout {
+    /** Packed when the model is loaded: {@code [n/4][k][4]}, the last panel padded with zeros. */
+    PANELS,
+    /** Row after row, as activations lie; k and n are arguments. */
+    ROWS
+  }
+
+  /**
+   * {@code C = epilogue(A·B, extras)}, f32, A {@code [batch, m, k]}, C {@code [batch, m, n]}.
+   *
+   * @param k depth, 0 where it is an argument
+   * @param n width, 0 where it is an argument
+   * @param epilogue null, or a program whose register 0 is the accumulator
+   */
+  record Matmul(int k, int n, Layout layout, ElementwiseProgram epilogue, List<Extra> extras)
+      implements KernelSpec {
+    public Matmul {
+      extras = List.copyOf(extras);
+      boolean packed = layout == Layout.PANELS;
+      if (packed != (k > 0) || packed != (n > 0)) {
+        throw new KernelException("k and n are constants of packed weights and of nothing else");
+      }
+    }
+
+    @Override
+    public String signature() {
+      String size = layout == Layout.PANELS ? " k=" + k + " n=" + n : " rows";
+      return "f32_matmul"
+          + size
+          + (epilogue == null ? "" : " epilogue=" + Signatures.of(epilogue) + extras);
+    }
+  }
+
+  /**
+   * {@code softmax(scale·Q·Kᵀ + mask)·V} for all heads, f32; scores never leave a thread's scratch.
+   *
+   * @param depth floats of a head in Q and K, a multiple of 4
+   * @param depthV floats of a head in V
+   * @param qRow floats from one row of Q to the next; the same for K, V and the output
+   */
+  record Attention(
+      int depth, int depthV, int qRow, int kRow, int vRow, int outRow, float scale, boolean mask)
+      implements KernelSpec {
+    @Override
+    public String signature() {
+      return "f32_attention d="
+          + depth
+          + " dv="
+          + depthV
+          + " rows="
+          + qRow
+          + ","
+          + kRow
+          + ","
+          + vRow
+          + ","
+          + outRow
+          + (mask ? " mask" : "")
+          + " scale="
+          + Float.floatToRawIntBits(scale);
+    }
+  }
+
+  /**
+   * An element-wise program with broadcasting.
+   *
+   * @param rank dimensions of the output after neighbours with like strides were merged, at least 1
+   * @param inner for each operand, whether neighbours in the last dimension lie side by side
+   *     (otherwise one element serves the whole row)
+   */
+  record Elementwise(ElementwiseProgram program, int rank, List<Boolean> inner)
+      implements KernelSpec {
+    public Elementwise {
+      inner = List.copyOf(inner);
+    }
+
+    @Override
+    public String signature() {
+      return "elementwise rank=" + rank + " " + Signatures.of(program) + inner;
+    }
+  }
+
+  /** Softmax or log-softmax of rows, f32. */
+  record Softmax(boolean log) implements KernelSpec {
+    @Override
+    public String signature() {
+      return log ? "f32_log_softmax" : "f32_softmax";
+    }
+  }
+
+  /** {@code (x - mean) / sqrt(variance + epsilon) · scale + bias} of rows, f32. */
+  record LayerNorm(float epsilon, boolean bias) implements KernelSpec {
+    @Override
+    public String signature() {
+      return "f32_layer_norm epsilon=" + Float.floatToRawIntBits(epsilon) + (bias ? " bias" : "");
+    }
+  }
+
+  /** What a reduction computes. */
+  enum Reduction {
+    MEAN,
+    SUM,
+    MAX,
+    MIN,
+    PROD
+  }
+
+  /**
+   * Reduces the middle of {@code [outer, middle, inner]}, f32.
+   *
+   * @param columns whether inner may be larger than 1
+   */
+  record Reduce(Reduction reduction, boolean columns) implements KernelSpec {
+    @Override
+    public String signature() {
+      return "f32_reduce_" + reduction + (columns ? " columns" : " rows");
+    }
+  }
+
+  /**
+   * Copies rows of {@code [outer, axis, inner]} that indices name.
+   *
+   * @param index i32 or i64
+   */
+  record Gather(DataType index) implements KernelSpec {
+    @Override
+    public String signature() {
+      return "gather index=" + index.label();
+    }
+  }
+
+  /**
+   * Copies a strided box: transposes, slices, expansions, parts of a concatenation.
+   *
+   * @param bytes of an element: 1, 2, 4 or 8
+   * @param rank dimensions of the box after merging, at least 1
+   * @param contiguous whether neighbours of the last dimension lie side by side on both sides
+   */
+  record Copy(int bytes, int rank, boolean contiguous) implements KernelSpec {
+    @Override
+    public String signature() {
+      return "copy bytes=" + bytes + " rank=" + rank + (contiguous ? " contiguous" : "");
+    }
+  }
+}

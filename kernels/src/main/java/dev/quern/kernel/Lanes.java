@@ -1,0 +1,312 @@
+package dev.quern.kernel;
+
+import static dev.quern.wasm.Opcode.*;
+
+import dev.quern.wasm.Code;
+import dev.quern.wasm.Local;
+import dev.quern.wasm.Opcode;
+import dev.quern.wasm.ValueType;
+
+/**
+ * Emits f32 arithmetic once for both widths: four lanes of a vector, or the single float of a tail.
+ * Both run the same formulas in the same order, so that an element's value does not depend on where
+ * in its row it stands.
+ */
+final class Lanes {
+  /** Round to nearest by adding: the float's low mantissa bits then hold the whole number. */
+  private static final float MAGIC = 12582912f;
+
+  private static final int MAGIC_BITS = 0x4b400000;
+
+  private final Code code;
+  private final boolean vector;
+  private final boolean fma;
+  private Local expReduced;
+  private Local expShifted;
+  private Local expPower;
+  private Local rationalX;
+  private Local rationalSquare;
+  private Local logMantissa;
+  private Local logExponent;
+
+  Lanes(Code code, boolean vector, boolean fma) {
+    this.code = code;
+    this.vector = vector;
+    this.fma = fma && vector;
+  }
+
+  ValueType type() {
+    return vector ? ValueType.V128 : ValueType.F32;
+  }
+
+  boolean vector() {
+    return vector;
+  }
+
+  Local local(String name) {
+    return code.local(type(), name);
+  }
+
+  /** A local for whole numbers of the same width. */
+  private Local integer(String name) {
+    return code.local(vector ? ValueType.V128 : ValueType.I32, name);
+  }
+
+  Lanes constant(float value) {
+    if (vector) {
+      code.f32x4(value);
+    } else {
+      code.f32(value);
+    }
+    return this;
+  }
+
+  private Lanes integers(int value) {
+    if (vector) {
+      code.i32x4(value);
+    } else {
+      code.i32(value);
+    }
+    return this;
+  }
+
+  Lanes get(Local local) {
+    code.get(local);
+    return this;
+  }
+
+  Lanes set(Local local) {
+    code.set(local);
+    return this;
+  }
+
+  /** One instruction of the width. */
+  Lanes op(Opcode forVector, Opcode forScalar) {
+    code.op(vector ? forVector : forScalar);
+    return this;
+  }
+
+  Lanes add() {
+    return op(F32X4_ADD, F32_ADD);
+  }
+
+  Lanes sub() {
+    return op(F32X4_SUB, F32_SUB);
+  }
+
+  Lanes mul() {
+    return op(F32X4_MUL, F32_MUL);
+  }
+
+  Lanes div() {
+    return op(F32X4_DIV, F32_DIV);
+  }
+
+  /** Multiplies the two topmost values and adds the local: {@code a b -> a·b + c}. */
+  Lanes madd(Local c) {
+    return fma ? get(c).relaxedMadd() : mul().get(c).add();
+  }
+
+  /** {@code a -> a·b + constant}. */
+  private Lanes madd(Local b, float constant) {
+    get(b);
+    return fma ? constant(constant).relaxedMadd() : mul().constant(constant).add();
+  }
+
+  private Lanes relaxedMadd() {
+    code.op(F32X4_RELAXED_MADD);
+    return this;
+  }
+
+  /** The smaller of the value and a bound; NaN stays NaN. */
+  Lanes atMost(float bound) {
+    return constant(bound).op(F32X4_PMIN, F32_MIN);
+  }
+
+  /** The larger of the value and a bound; NaN stays NaN. */
+  Lanes atLeast(float bound) {
+    return constant(bound).op(F32X4_PMAX, F32_MAX);
+  }
+
+  /** {@code a b mask -> a where the mask is set, else b}. */
+  Lanes select() {
+    return op(V128_BITSELECT, SELECT);
+  }
+
+  /**
+   * e to the power of the value on the stack, within 2 ulp, denormals, 0, infinity and NaN
+   * included. Cephes' reduction and polynomial (expf.c); the power of two is multiplied in two
+   * halves, so that each half is a normal number.
+   */
+  Lanes exp() {
+    if (expReduced == null) {
+      expReduced = local("exp_r");
+      expShifted = local("exp_z");
+      expPower = integer("exp_n");
+    }
+    Local x = expReduced;
+    Local z = expShifted;
+    atMost(89f).atLeast(-105f).set(x);
+    get(x).constant(1.44269504088896341f).mul().constant(MAGIC).add().set(z);
+    get(z).bits();
+    integers(MAGIC_BITS).op(I32X4_SUB, I32_SUB).set(expPower);
+    get(z).constant(MAGIC).sub().set(z);
+    get(z).constant(-0.693359375f);
+    madd(x).set(x);
+    get(z).constant(2.12194440e-4f);
+    madd(x).set(x);
+    constant(1.9875691500E-4f);
+    madd(x, 1.3981999507E-3f).madd(x, 8.3334519073E-3f).madd(x, 4.1665795894E-2f);
+    madd(x, 1.6666665459E-1f).madd(x, 5.0000001201E-1f);
+    get(x).mul();
+    madd(x, 1f);
+    get(x).mul().constant(1f).add();
+    // n is halved by a shift, so both halves lie in -76..64.
+    scale(() -> get(expPower).shift(I32X4_SHR_S, I32_SHR_S, 1));
+    scale(
+        () -> get(expPower).get(expPower).shift(I32X4_SHR_S, I32_SHR_S, 1).op(I32X4_SUB, I32_SUB));
+    return this;
+  }
+
+  /** Multiplies by two to the power of a whole number. */
+  private void scale(Runnable power) {
+    power.run();
+    integers(127).op(I32X4_ADD, I32_ADD).shift(I32X4_SHL, I32_SHL, 23);
+    floats().mul();
+  }
+
+  private Lanes shift(Opcode forVector, Opcode forScalar, int bits) {
+    code.i32(bits);
+    return op(forVector, forScalar);
+  }
+
+  /**
+   * The error function, within 4e-7 of the exact value: the rational approximation of XLA and Eigen
+   * (odd numerator of degree 13, even denominator of degree 8) on -4..4, beyond which the f32
+   * result is 1.
+   */
+  Lanes erf() {
+    return rational(
+        4f,
+        new float[] {
+          -2.72614225801306e-10f,
+          2.77068142495902e-08f,
+          -2.10102402082508e-06f,
+          -5.69250639462346e-05f,
+          -7.34990630326855e-04f,
+          -2.95459980854025e-03f,
+          -1.60960333262415e-02f
+        },
+        new float[] {
+          -1.45660718464996e-05f,
+          -2.13374055278905e-04f,
+          -1.68282697438203e-03f,
+          -7.37332916720468e-03f,
+          -1.42647390514189e-02f
+        });
+  }
+
+  /** The hyperbolic tangent, within 4e-7: Eigen's rational approximation on -7.9..7.9. */
+  Lanes tanh() {
+    return rational(
+        7.90531110763549805f,
+        new float[] {
+          -2.76076847742355e-16f,
+          2.00018790482477e-13f,
+          -8.60467152213735e-11f,
+          5.12229709037114e-08f,
+          1.48572235717979e-05f,
+          6.37261928875436e-04f,
+          4.89352455891786e-03f
+        },
+        new float[] {
+          1.19825839466702e-06f, 1.18534705686654e-04f, 2.26843463243900e-03f, 4.89352518554385e-03f
+        });
+  }
+
+  private Lanes rational(float bound, float[] odd, float[] even) {
+    if (rationalX == null) {
+      rationalX = local("rat_x");
+      rationalSquare = local("rat_s");
+    }
+    atMost(bound).atLeast(-bound).set(rationalX);
+    get(rationalX).get(rationalX).mul().set(rationalSquare);
+    polynomial(odd);
+    get(rationalX).mul();
+    polynomial(even);
+    return div();
+  }
+
+  /** Horner's rule in the square, highest coefficient first. */
+  private void polynomial(float[] coefficients) {
+    constant(coefficients[0]);
+    for (int i = 1; i < coefficients.length; i++) {
+      madd(rationalSquare, coefficients[i]);
+    }
+  }
+
+  /** {@code 1 / (1 + e^-x)}. */
+  Lanes sigmoid() {
+    op(F32X4_NEG, F32_NEG).exp().constant(1f).add();
+    Local sum = local("sig");
+    return set(sum).constant(1f).get(sum).div();
+  }
+
+  /**
+   * The natural logarithm, within 2 ulp: Cephes' polynomial (logf.c). 0 gives -infinity, negative
+   * numbers NaN, denormals are scaled up first.
+   */
+  Lanes log() {
+    if (logMantissa == null) {
+      logMantissa = local("log_m");
+      logExponent = local("log_e");
+    }
+    Local x = local("log_x");
+    Local bits = integer("log_b");
+    Local small = integer("log_small");
+    set(x);
+    get(x).constant(1.17549435e-38f).op(F32X4_LT, F32_LT).set(small);
+    get(x).constant(8388608f).mul().get(x).get(small).select();
+    bits().set(bits);
+    // Mantissa in sqrt(1/2)..sqrt(2): subtract the bits of sqrt(1/2), keep what carries.
+    get(bits).integers(0x3f3504f3).op(I32X4_SUB, I32_SUB).shift(I32X4_SHR_S, I32_SHR_S, 23);
+    op(F32X4_CONVERT_I32X4_S, F32_CONVERT_I32_S).set(logExponent);
+    get(logExponent).constant(23f).sub().get(logExponent).get(small).select().set(logExponent);
+    get(bits).get(bits).integers(0x3f3504f3).op(I32X4_SUB, I32_SUB);
+    integers(0xff800000).op(V128_AND, I32_AND).op(I32X4_SUB, I32_SUB);
+    floats().constant(1f).sub().set(logMantissa);
+    Local m = logMantissa;
+    constant(7.0376836292E-2f);
+    madd(m, -1.1514610310E-1f).madd(m, 1.1676998740E-1f).madd(m, -1.2420140846E-1f);
+    madd(m, 1.4249322787E-1f).madd(m, -1.6668057665E-1f).madd(m, 2.0000714765E-1f);
+    madd(m, -2.4999993993E-1f).madd(m, 3.3333331174E-1f);
+    get(m).mul().get(m).mul().get(m).mul();
+    get(logExponent).constant(-2.12194440e-4f).mul().add();
+    get(m).get(m).mul().constant(-0.5f).mul().add();
+    get(m).add();
+    get(logExponent).constant(0.693359375f).mul().add();
+    Local result = local("log_y");
+    set(result);
+    // +infinity and NaN map to themselves, 0 to -infinity, below 0 to NaN.
+    get(x).get(result).get(x).constant(Float.MAX_VALUE).op(F32X4_GT, F32_GT).select().set(result);
+    constant(Float.NEGATIVE_INFINITY).get(result);
+    get(x).constant(0f).op(F32X4_EQ, F32_EQ).select().set(result);
+    get(result).constant(Float.NaN);
+    return get(x).constant(0f).op(F32X4_GE, F32_GE).select();
+  }
+
+  /** The bits of floats as whole numbers: vectors have no types to change. */
+  private Lanes bits() {
+    if (!vector) {
+      code.op(I32_REINTERPRET_F32);
+    }
+    return this;
+  }
+
+  private Lanes floats() {
+    if (!vector) {
+      code.op(F32_REINTERPRET_I32);
+    }
+    return this;
+  }
+}

@@ -1,0 +1,541 @@
+package dev.quern.kernel;
+
+import static dev.quern.wasm.Opcode.*;
+
+import dev.quern.graph.ElementwiseProgram;
+import dev.quern.kernel.KernelSpec.Extra;
+import dev.quern.kernel.KernelSpec.Layout;
+import dev.quern.kernel.KernelSpec.Matmul;
+import dev.quern.kernel.TileCode.Stride;
+import dev.quern.schedule.Schedule;
+import dev.quern.wasm.Code;
+import dev.quern.wasm.Function;
+import dev.quern.wasm.FunctionType;
+import dev.quern.wasm.Local;
+import dev.quern.wasm.ValueType;
+import dev.quern.wasm.WasmModule;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/**
+ * Matrix product with a fused epilogue. A work item is a block of C, {@code mc} rows by {@code nc}
+ * columns; inside it, register tiles of {@code mr} by {@code nr} run along k in blocks of {@code
+ * kc}. Tiles are functions of their own: they tier up by their calls, and a loop around them needs
+ * no on-stack replacement.
+ *
+ * <p>Arguments: see the constants. Blocks along m and n are counted by {@link #blocks}; items =
+ * batch · blocks(m, mc) · blocks(n, nc).
+ */
+public final class MatmulKernel {
+  /** Addresses of A, B and C. */
+  public static final int A = 0;
+
+  public static final int B = 1;
+  public static final int C = 2;
+
+  /** Sizes of this run; k and n are read only where they are not constants of the spec. */
+  public static final int M = 3;
+
+  public static final int K = 4;
+  public static final int N = 5;
+
+  /** Bytes from one matrix of the batch to the next; 0 where one serves all. */
+  public static final int A_BATCH = 6;
+
+  public static final int B_BATCH = 7;
+  public static final int C_BATCH = 8;
+
+  /** Blocks along m and n. */
+  public static final int M_BLOCKS = 9;
+
+  public static final int N_BLOCKS = 10;
+
+  /** Three words for each extra operand: address, bytes a row of C, bytes a matrix of the batch. */
+  public static final int EXTRAS = 12;
+
+  private static final int FIRST_BLOCK = 1;
+  private static final int LAST_BLOCK = 2;
+
+  /** A tile's width: vectors, and how many columns of the last one count (4, 1-3, 0 = run time). */
+  private record Width(int vectors, int last) {}
+
+  private final WasmModule.Builder module;
+  private final String name;
+  private final Matmul spec;
+  private final Schedule schedule;
+  private final boolean packed;
+  private final boolean blocked;
+  private final Map<String, Function> tiles = new LinkedHashMap<>();
+  private Function epilogue;
+
+  private MatmulKernel(WasmModule.Builder module, String name, Matmul spec, Schedule schedule) {
+    this.module = module;
+    this.name = name;
+    this.spec = spec;
+    this.schedule = schedule;
+    this.packed = spec.layout() == Layout.PANELS;
+    this.blocked = packed && schedule.kc() < spec.k();
+  }
+
+  /** Blocks of a size that cover a length. */
+  public static int blocks(int length, int block) {
+    return length / block + (length % block > 0 ? 1 : 0);
+  }
+
+  /** Adds the kernel to a module. */
+  static Function emit(WasmModule.Builder module, String name, Matmul spec, Schedule schedule) {
+    MatmulKernel kernel = new MatmulKernel(module, name, spec, schedule);
+    if (spec.epilogue() != null && ElementwiseCode.heavy(spec.epilogue())) {
+      kernel.epilogue = kernel.epilogueFunction();
+    }
+    for (Width width : kernel.widths()) {
+      kernel.tile(schedule.mr(), width);
+      for (int rows : TileCode.tails(schedule.mr())) {
+        kernel.tile(rows, width);
+      }
+    }
+    return module.function(
+        name, Kernels.TYPE, Kernels.PARAMETERS, code -> kernel.new Body(code).emit());
+  }
+
+  private List<Width> widths() {
+    List<Width> widths = new ArrayList<>();
+    int nr = schedule.nr();
+    if (!packed) {
+      widths.add(new Width(nr / 4, 4));
+      if (nr > 4) {
+        widths.add(new Width(1, 4));
+      }
+      widths.add(new Width(1, 0));
+      return widths;
+    }
+    if (spec.n() >= nr) {
+      widths.add(new Width(nr / 4, 4));
+    }
+    if (spec.n() % nr > 0) {
+      widths.add(tail());
+    }
+    return widths;
+  }
+
+  private Width tail() {
+    int columns = spec.n() % schedule.nr();
+    return new Width(blocks(columns, 4), columns % 4 == 0 ? 4 : columns % 4);
+  }
+
+  private Function epilogueFunction() {
+    ElementwiseProgram program = spec.epilogue();
+    StringBuilder signature = new StringBuilder();
+    for (int i = 0; i < program.inputs().size(); i++) {
+      signature.append('v');
+    }
+    return module.function(
+        name + "_epilogue",
+        FunctionType.of(signature + ":v"),
+        code -> {
+          List<Local> inputs = new ArrayList<>();
+          for (int i = 0; i < program.inputs().size(); i++) {
+            inputs.add(code.parameter(i));
+          }
+          code.get(new ElementwiseCode(code, program, true, schedule.fma()).emit(inputs));
+        });
+  }
+
+  // --- a tile ---
+
+  private static final FunctionType TILE = FunctionType.of("iiiiiiiii:");
+  private static final List<String> TILE_PARAMETERS =
+      List.of("step", "a", "b", "c", "row", "col", "batch", "count", "phase");
+
+  private void tile(int rows, Width width) {
+    String key = rows + "x" + width.vectors() + "_" + width.last();
+    if (tiles.containsKey(key)) {
+      return;
+    }
+    tiles.put(
+        key,
+        module.function(
+            name + "_" + key, TILE, TILE_PARAMETERS, code -> new Tile(code, rows, width).emit()));
+  }
+
+  private final class Tile {
+    private final Code code;
+    private final int rows;
+    private final Width width;
+    private final Local step;
+    private final Local c;
+    private final Local phase;
+    private final TileCode tile;
+    private Stride cRow;
+
+    Tile(Code code, int rows, Width width) {
+      this.code = code;
+      this.rows = rows;
+      this.width = width;
+      this.step = code.parameter(0);
+      this.c = code.parameter(3);
+      this.phase = code.parameter(8);
+      this.tile = new TileCode(code, rows, width.vectors(), schedule.fma());
+    }
+
+    void emit() {
+      Stride aRow;
+      Stride bStep;
+      if (packed) {
+        aRow = Stride.of(spec.k() * 4L);
+        bStep = Stride.of(16);
+        cRow = Stride.of(spec.n() * 4L);
+      } else {
+        aRow = Stride.of(bytes(K, "a_row"));
+        bStep = Stride.of(bytes(N, "b_row"));
+        cRow = bStep;
+      }
+      if (blocked) {
+        code.get(phase).i32(FIRST_BLOCK).op(I32_AND);
+        code.ifElse(tile::clear, this::load);
+      } else {
+        tile.clear();
+      }
+      tile.multiply(
+          code.parameter(1),
+          aRow,
+          code.parameter(2),
+          bStep,
+          packed ? spec.k() * 16L : 16,
+          packed && !blocked ? null : code.parameter(7),
+          spec.k(),
+          schedule.unroll());
+      if (spec.epilogue() != null) {
+        if (blocked) {
+          code.get(phase).i32(LAST_BLOCK).op(I32_AND).if_(this::epilogue);
+        } else {
+          epilogue();
+        }
+      }
+      store();
+    }
+
+    private Local bytes(int argument, String label) {
+      Local local = code.local(ValueType.I32, label);
+      code.get(step).mem(I32_LOAD, StepRecord.arg(argument)).i32(2).op(I32_SHL).set(local);
+      return local;
+    }
+
+    /** Walks down the tile's rows of a matrix with a pointer where the stride is not known. */
+    private void rows(Local pointer, Stride stride, RowBody body) {
+      if (stride.isKnown()) {
+        for (int r = 0; r < rows; r++) {
+          body.emit(r, pointer, r * stride.known());
+        }
+        return;
+      }
+      Local moving = code.local(ValueType.I32, pointer.name() + "_r");
+      code.get(pointer).set(moving);
+      for (int r = 0; r < rows; r++) {
+        body.emit(r, moving, 0);
+        if (r + 1 < rows) {
+          code.increase(moving, stride.local());
+        }
+      }
+    }
+
+    private void load() {
+      rows(
+          c,
+          cRow,
+          (r, pointer, offset) -> {
+            for (int j = 0; j < width.vectors(); j++) {
+              code.get(pointer).mem(V128_LOAD, offset + 16L * j).set(tile.accumulator(r, j));
+            }
+          });
+    }
+
+    private void epilogue() {
+      List<Local> pointers = new ArrayList<>();
+      List<Local> strides = new ArrayList<>();
+      List<Local> values = new ArrayList<>();
+      for (int e = 0; e < spec.extras().size(); e++) {
+        Local pointer = code.local(ValueType.I32, "e" + e);
+        Local stride = code.local(ValueType.I32, "e_row" + e);
+        int word = EXTRAS + 3 * e;
+        code.get(step).mem(I32_LOAD, StepRecord.arg(word + 1)).set(stride);
+        code.get(step).mem(I32_LOAD, StepRecord.arg(word));
+        code.get(code.parameter(6)).get(step).mem(I32_LOAD, StepRecord.arg(word + 2));
+        code.op(I32_MUL, I32_ADD).get(code.parameter(4)).get(stride).op(I32_MUL, I32_ADD);
+        if (spec.extras().get(e) == Extra.VECTOR) {
+          code.get(code.parameter(5)).i32(2).op(I32_SHL, I32_ADD);
+        }
+        code.set(pointer);
+        pointers.add(pointer);
+        strides.add(stride);
+        values.add(code.local(ValueType.V128, "e_v" + e));
+      }
+      ElementwiseCode inline =
+          epilogue == null
+              ? new ElementwiseCode(code, spec.epilogue(), true, schedule.fma())
+              : null;
+      for (int r = 0; r < rows; r++) {
+        for (int j = 0; j < width.vectors(); j++) {
+          Local accumulator = tile.accumulator(r, j);
+          for (int e = 0; e < values.size(); e++) {
+            if (spec.extras().get(e) == Extra.VECTOR) {
+              code.get(pointers.get(e)).mem(V128_LOAD, 16L * j).set(values.get(e));
+            } else if (j == 0) {
+              code.get(pointers.get(e)).mem(V128_LOAD32_SPLAT, 0).set(values.get(e));
+            }
+          }
+          apply(inline, accumulator, values);
+        }
+        for (int e = 0; e < values.size() && r + 1 < rows; e++) {
+          code.increase(pointers.get(e), strides.get(e));
+        }
+      }
+    }
+
+    private void apply(ElementwiseCode inline, Local accumulator, List<Local> values) {
+      if (inline == null) {
+        code.get(accumulator);
+        for (Local value : values) {
+          code.get(value);
+        }
+        code.call(epilogue).set(accumulator);
+        return;
+      }
+      List<Local> inputs = new ArrayList<>();
+      inputs.add(accumulator);
+      inputs.addAll(values);
+      code.get(inline.emit(inputs)).set(accumulator);
+    }
+
+    private void store() {
+      rows(
+          c,
+          cRow,
+          (r, pointer, offset) -> {
+            for (int j = 0; j < width.vectors(); j++) {
+              Local value = tile.accumulator(r, j);
+              boolean last = j + 1 == width.vectors();
+              if (!last || width.last() == 4) {
+                code.get(pointer).get(value).mem(V128_STORE, offset + 16L * j);
+              } else {
+                partial(pointer, offset + 16L * j, value);
+              }
+            }
+          });
+    }
+
+    /** Stores only the columns that exist: writing more would hit the next row. */
+    private void partial(Local pointer, long offset, Local value) {
+      for (int lane = 0; lane < (width.last() == 0 ? 3 : width.last()); lane++) {
+        int column = lane;
+        Runnable store =
+            () -> code.get(pointer).get(value).mem(V128_STORE32_LANE, offset + 4L * column, column);
+        if (width.last() == 0) {
+          // The phase parameter carries the number of columns where it is not known.
+          code.get(phase).i32(column).op(I32_GT_S).if_(store);
+        } else {
+          store.run();
+        }
+      }
+    }
+  }
+
+  private interface RowBody {
+    void emit(int row, Local pointer, long offset);
+  }
+
+  // --- the loops around the tiles ---
+
+  private final class Body {
+    private final Code code;
+    private final Local step;
+    private final Local item;
+    private final Local end;
+    private final Local k;
+    private final Local n;
+    private final Local batch;
+    private final Local row;
+    private final Local rowEnd;
+    private final Local col;
+    private final Local colStart;
+    private final Local colEnd;
+    private final Local rowStart;
+    private final Local limit;
+    private final Local a;
+    private final Local b;
+    private final Local c;
+    private final Local kBlock;
+    private final Local count;
+    private final Local phase;
+
+    Body(Code code) {
+      this.code = code;
+      step = code.parameter(0);
+      item = code.parameter(1);
+      end = code.parameter(2);
+      k = i32("k");
+      n = i32("n");
+      batch = i32("batch");
+      row = i32("row");
+      rowEnd = i32("row_end");
+      col = i32("col");
+      colStart = i32("col_start");
+      colEnd = i32("col_end");
+      rowStart = i32("row_start");
+      limit = i32("limit");
+      a = i32("a");
+      b = i32("b");
+      c = i32("c");
+      kBlock = i32("k_block");
+      count = i32("count");
+      phase = i32("phase");
+    }
+
+    private Local i32(String label) {
+      return code.local(ValueType.I32, label);
+    }
+
+    private Code arg(int index) {
+      return code.get(step).mem(I32_LOAD, StepRecord.arg(index));
+    }
+
+    void emit() {
+      if (packed) {
+        code.i32(spec.k()).set(k).i32(spec.n()).set(n);
+      } else {
+        arg(K).set(k);
+        arg(N).set(n);
+      }
+      code.whileLess(item, end, 1, this::block);
+    }
+
+    /** One work item: which block of which matrix, then its loops. */
+    private void block() {
+      Local rest = i32("rest");
+      code.get(item);
+      arg(N_BLOCKS).op(I32_REM_S).i32(schedule.nc()).op(I32_MUL).set(colStart);
+      code.get(item);
+      arg(N_BLOCKS).op(I32_DIV_S).set(rest);
+      code.get(rest);
+      arg(M_BLOCKS).op(I32_REM_S).i32(schedule.mc()).op(I32_MUL).set(rowStart);
+      code.get(rest);
+      arg(M_BLOCKS).op(I32_DIV_S).set(batch);
+      bounded(rowStart, schedule.mc(), () -> arg(M), rowEnd);
+      bounded(colStart, schedule.nc(), () -> code.get(n), colEnd);
+      base(A, A_BATCH, a);
+      base(B, B_BATCH, b);
+      base(C, C_BATCH, c);
+      if (!blocked) {
+        code.get(k).set(count);
+        tilesOfBlock();
+        return;
+      }
+      code.i32(0).set(kBlock);
+      code.whileLess(
+          kBlock,
+          k,
+          schedule.kc(),
+          () -> {
+            bounded(kBlock, schedule.kc(), () -> code.get(k), limit);
+            code.get(limit).get(kBlock).op(I32_SUB).set(count);
+            code.get(kBlock).op(I32_EQZ);
+            code.get(limit).get(k).op(I32_EQ).i32(1).op(I32_SHL, I32_OR).set(phase);
+            tilesOfBlock();
+          });
+    }
+
+    /** {@code target = min(start + size, most)}. */
+    private void bounded(Local start, int size, Runnable most, Local target) {
+      code.get(start).i32(size).op(I32_ADD).set(target);
+      most.run();
+      code.get(target);
+      most.run();
+      code.get(target).op(I32_LT_S, SELECT).set(target);
+    }
+
+    private void base(int pointer, int stride, Local target) {
+      arg(pointer).get(batch);
+      arg(stride).op(I32_MUL, I32_ADD).set(target);
+    }
+
+    private void tilesOfBlock() {
+      if (schedule.order() == Schedule.Order.M) {
+        columns(width -> rows(rows -> call(rows, width)));
+      } else {
+        rows(rows -> columns(width -> call(rows, width)));
+      }
+    }
+
+    private void rows(Consumer<Integer> inner) {
+      code.get(rowStart).set(row);
+      while_(row, schedule.mr(), rowEnd, () -> inner.accept(schedule.mr()));
+      for (int tail : TileCode.tails(schedule.mr())) {
+        code.get(row).i32(tail).op(I32_ADD).get(rowEnd).op(I32_LE_S);
+        code.if_(() -> {
+          inner.accept(tail);
+          code.increase(row, tail);
+        });
+      }
+    }
+
+    private void columns(Consumer<Width> inner) {
+      int nr = schedule.nr();
+      code.get(colStart).set(col);
+      if (packed) {
+        if (spec.n() >= nr) {
+          while_(col, nr, colEnd, () -> inner.accept(new Width(nr / 4, 4)));
+        }
+        if (spec.n() % nr > 0) {
+          code.get(col).get(colEnd).op(I32_LT_S).if_(() -> inner.accept(tail()));
+        }
+        return;
+      }
+      while_(col, nr, colEnd, () -> inner.accept(new Width(nr / 4, 4)));
+      if (nr > 4) {
+        while_(col, 4, colEnd, () -> inner.accept(new Width(1, 4)));
+      }
+      code.get(col).get(colEnd).op(I32_LT_S).if_(() -> inner.accept(new Width(1, 0)));
+    }
+
+    /** Runs the body while a whole step fits below the end. */
+    private void while_(Local i, int size, Local most, Runnable body) {
+      code.get(i).i32(size).op(I32_ADD).get(most).op(I32_LE_S);
+      code.if_(() ->
+          code.loop(again -> {
+            body.run();
+            code.get(i).i32(size).op(I32_ADD).tee(i);
+            code.i32(size).op(I32_ADD).get(most).op(I32_LE_S).brIf(again);
+          }));
+    }
+
+    private void call(int rows, Width width) {
+      code.get(step);
+      code.get(a).get(row).get(k).op(I32_MUL);
+      if (blocked) {
+        code.get(kBlock).op(I32_ADD);
+      }
+      code.i32(2).op(I32_SHL, I32_ADD);
+      if (packed) {
+        // Panels of four columns are k·16 bytes apart, so column n starts at n·k·4.
+        code.get(b).get(col).get(k).op(I32_MUL);
+        if (blocked) {
+          code.get(kBlock).i32(2).op(I32_SHL, I32_ADD);
+        }
+        code.i32(2).op(I32_SHL, I32_ADD);
+      } else {
+        code.get(b).get(col).i32(2).op(I32_SHL, I32_ADD);
+      }
+      code.get(c).get(row).get(n).op(I32_MUL).get(col).op(I32_ADD).i32(2).op(I32_SHL, I32_ADD);
+      code.get(row).get(col).get(batch).get(count);
+      if (width.last() == 0) {
+        code.get(colEnd).get(col).op(I32_SUB);
+      } else {
+        code.get(phase);
+      }
+      code.call(tiles.get(rows + "x" + width.vectors() + "_" + width.last()));
+    }
+  }
+}

@@ -1,0 +1,213 @@
+package dev.quern.kernel;
+
+import static dev.quern.wasm.Opcode.*;
+
+import dev.quern.graph.ElementwiseOp;
+import dev.quern.onnx.DataType;
+import dev.quern.wasm.Code;
+import dev.quern.wasm.Local;
+import dev.quern.wasm.Opcode;
+import java.util.List;
+
+/** Element-wise operations on single integers and doubles, and casts between all types. */
+final class ScalarCode {
+  private ScalarCode() {}
+
+  /** Leaves the result on the stack. Integers narrower than 32 bits are kept sign-correct. */
+  static void emit(Code code, ElementwiseOp op, DataType type, List<Local> operands) {
+    for (Local operand : operands) {
+      code.get(operand);
+    }
+    if (type == DataType.DOUBLE) {
+      code.op(forDouble(op));
+      return;
+    }
+    boolean wide = type == DataType.INT64 || type == DataType.UINT64;
+    boolean unsigned =
+        type == DataType.UINT8
+            || type == DataType.UINT16
+            || type == DataType.UINT32
+            || type == DataType.UINT64;
+    switch (op) {
+      case NEG -> {
+        Local x = operands.get(0);
+        code.op(DROP);
+        zero(code, wide);
+        code.get(x).op(wide ? I64_SUB : I32_SUB);
+      }
+      case ABS -> {
+        Local x = operands.get(0);
+        code.op(DROP);
+        zero(code, wide);
+        code.get(x).op(wide ? I64_SUB : I32_SUB).get(x).get(x);
+        zero(code, wide);
+        code.op(wide ? I64_LT_S : I32_LT_S, SELECT);
+      }
+      case MIN -> extreme(code, operands, pick(wide, unsigned, LESS));
+      case MAX -> extreme(code, operands, pick(wide, unsigned, GREATER));
+      case RELU -> {
+        zero(code, wide);
+        code.get(operands.get(0));
+        zero(code, wide);
+        code.op(wide ? I64_GT_S : I32_GT_S, SELECT);
+      }
+      case ADD -> code.op(wide ? I64_ADD : I32_ADD);
+      case SUB -> code.op(wide ? I64_SUB : I32_SUB);
+      case MUL -> code.op(wide ? I64_MUL : I32_MUL);
+      case EQUAL -> code.op(wide ? I64_EQ : I32_EQ);
+      case LESS -> code.op(pick(wide, unsigned, LESS));
+      case LESS_EQUAL -> code.op(pick(wide, unsigned, LESS_EQUAL));
+      case GREATER -> code.op(pick(wide, unsigned, GREATER));
+      case GREATER_EQUAL -> code.op(pick(wide, unsigned, GREATER_EQUAL));
+      default -> throw new KernelException(op + " is not made for " + type.label());
+    }
+    if (!op.isComparison()) {
+      narrow(code, type);
+    }
+  }
+
+  private static final Opcode[] LESS = {I32_LT_S, I32_LT_U, I64_LT_S, I64_LT_U};
+  private static final Opcode[] LESS_EQUAL = {I32_LE_S, I32_LE_U, I64_LE_S, I64_LE_U};
+  private static final Opcode[] GREATER = {I32_GT_S, I32_GT_U, I64_GT_S, I64_GT_U};
+  private static final Opcode[] GREATER_EQUAL = {I32_GE_S, I32_GE_U, I64_GE_S, I64_GE_U};
+
+  private static Opcode pick(boolean wide, boolean unsigned, Opcode[] row) {
+    return row[(wide ? 2 : 0) + (unsigned ? 1 : 0)];
+  }
+
+  private static void zero(Code code, boolean wide) {
+    if (wide) {
+      code.i64(0);
+    } else {
+      code.i32(0);
+    }
+  }
+
+  private static void extreme(Code code, List<Local> operands, Opcode comparison) {
+    code.get(operands.get(0)).get(operands.get(1)).op(comparison, SELECT);
+  }
+
+  private static Opcode forDouble(ElementwiseOp op) {
+    return switch (op) {
+      case ADD -> F64_ADD;
+      case SUB -> F64_SUB;
+      case MUL -> F64_MUL;
+      case DIV -> F64_DIV;
+      case MIN -> F64_MIN;
+      case MAX -> F64_MAX;
+      case NEG -> F64_NEG;
+      case ABS -> F64_ABS;
+      case SQRT -> F64_SQRT;
+      case FLOOR -> F64_FLOOR;
+      case CEIL -> F64_CEIL;
+      case ROUND -> F64_NEAREST;
+      case EQUAL -> F64_EQ;
+      case LESS -> F64_LT;
+      case LESS_EQUAL -> F64_LE;
+      case GREATER -> F64_GT;
+      case GREATER_EQUAL -> F64_GE;
+      default -> throw new KernelException(op + " is not made for f64");
+    };
+  }
+
+  /** Wraps an i32 to the type's own width, so that later comparisons see its value. */
+  private static void narrow(Code code, DataType type) {
+    switch (type) {
+      case INT8 -> code.op(I32_EXTEND8_S);
+      case INT16 -> code.op(I32_EXTEND16_S);
+      case UINT8 -> code.i32(0xff).op(I32_AND);
+      case UINT16 -> code.i32(0xffff).op(I32_AND);
+      default -> {}
+    }
+  }
+
+  /** Converts the value on the stack. Reals go to integers towards 0, saturating; NaN gives 0. */
+  static void cast(Code code, DataType from, DataType to) {
+    if (from == to) {
+      return;
+    }
+    boolean fromWide = from == DataType.INT64 || from == DataType.UINT64;
+    if (to == DataType.BOOL) {
+      switch (from) {
+        case FLOAT -> code.f32(0).op(F32_NE);
+        case DOUBLE -> code.f64(0).op(F64_NE);
+        case INT64, UINT64 -> code.i64(0).op(I64_NE);
+        default -> code.i32(0).op(I32_NE);
+      }
+      return;
+    }
+    switch (to) {
+      case FLOAT ->
+          code.op(
+              from == DataType.DOUBLE
+                  ? F32_DEMOTE_F64
+                  : from == DataType.UINT64
+                      ? F32_CONVERT_I64_U
+                      : fromWide
+                          ? F32_CONVERT_I64_S
+                          : from == DataType.UINT32 ? F32_CONVERT_I32_U : F32_CONVERT_I32_S);
+      case DOUBLE ->
+          code.op(
+              from == DataType.FLOAT
+                  ? F64_PROMOTE_F32
+                  : from == DataType.UINT64
+                      ? F64_CONVERT_I64_U
+                      : fromWide
+                          ? F64_CONVERT_I64_S
+                          : from == DataType.UINT32 ? F64_CONVERT_I32_U : F64_CONVERT_I32_S);
+      case INT64, UINT64 -> {
+        boolean unsigned = to == DataType.UINT64;
+        if (from == DataType.FLOAT) {
+          code.op(unsigned ? I64_TRUNC_SAT_F32_U : I64_TRUNC_SAT_F32_S);
+        } else if (from == DataType.DOUBLE) {
+          code.op(unsigned ? I64_TRUNC_SAT_F64_U : I64_TRUNC_SAT_F64_S);
+        } else if (!fromWide) {
+          code.op(from == DataType.UINT32 ? I64_EXTEND_I32_U : I64_EXTEND_I32_S);
+        }
+      }
+      default -> {
+        boolean unsigned = to == DataType.UINT32;
+        if (from == DataType.FLOAT) {
+          code.op(unsigned ? I32_TRUNC_SAT_F32_U : I32_TRUNC_SAT_F32_S);
+        } else if (from == DataType.DOUBLE) {
+          code.op(unsigned ? I32_TRUNC_SAT_F64_U : I32_TRUNC_SAT_F64_S);
+        } else if (fromWide) {
+          code.op(I32_WRAP_I64);
+        }
+        narrow(code, to);
+      }
+    }
+  }
+
+  /** Loads one element of a type from the address on the stack. */
+  static void load(Code code, DataType type) {
+    code.mem(
+        switch (type) {
+          case FLOAT -> F32_LOAD;
+          case DOUBLE -> F64_LOAD;
+          case INT64, UINT64 -> I64_LOAD;
+          case INT32, UINT32 -> I32_LOAD;
+          case INT16 -> I32_LOAD16_S;
+          case UINT16 -> I32_LOAD16_U;
+          case INT8 -> I32_LOAD8_S;
+          case UINT8, BOOL -> I32_LOAD8_U;
+          default -> throw new KernelException("no kernel reads " + type.label());
+        },
+        0);
+  }
+
+  /** Stores one element: address and value are on the stack. */
+  static void store(Code code, DataType type) {
+    code.mem(
+        switch (type) {
+          case FLOAT -> F32_STORE;
+          case DOUBLE -> F64_STORE;
+          case INT64, UINT64 -> I64_STORE;
+          case INT32, UINT32 -> I32_STORE;
+          case INT16, UINT16 -> I32_STORE16;
+          case INT8, UINT8, BOOL -> I32_STORE8;
+          default -> throw new KernelException("no kernel writes " + type.label());
+        },
+        0);
+  }
+}

@@ -1,0 +1,41 @@
+package dev.quern.kernel;
+
+/**
+ * The layout of one step in linear memory: which kernel, how much work, its arguments. Offsets are
+ * bytes from the record's start; every word is an {@code i32} unless said otherwise.
+ *
+ * <pre>
+ *   SLOT     the kernel's entry of the function table
+ *   ITEMS    work items of this run;  GRAIN: items that a thread claims at once
+ *   COUNTER  the next unclaimed item, an atomic
+ *   FLAGS    TIMED: thread 0 writes START and END
+ *   START    f64, milliseconds;  END: f64, after the barrier that ends the step
+ *   ARGS     the kernel's arguments: addresses, sizes of this run, strides
+ * </pre>
+ */
+public final class StepRecord {
+  public static final int SLOT = 0;
+  public static final int ITEMS = 4;
+  public static final int GRAIN = 8;
+  public static final int COUNTER = 12;
+  public static final int FLAGS = 16;
+  public static final int START = 24;
+  public static final int END = 32;
+  public static final int ARGS = 48;
+
+  /** Bytes of a record. */
+  public static final int SIZE = 256;
+
+  /** Words of arguments that a record holds. */
+  public static final int MOST_ARGS = (SIZE - ARGS) / 4;
+
+  /** A bit of {@link #FLAGS}. */
+  public static final int TIMED = 1;
+
+  private StepRecord() {}
+
+  /** The offset of an argument. */
+  public static int arg(int index) {
+    return ARGS + 4 * index;
+  }
+}

@@ -1,0 +1,189 @@
+package dev.quern.kernel;
+
+import static dev.quern.wasm.Opcode.*;
+
+import dev.quern.wasm.Code;
+import dev.quern.wasm.Local;
+import dev.quern.wasm.ValueType;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Emits the heart of every matrix product: a register tile of C that runs along k. Accumulators are
+ * locals, an element of A is loaded and splatted in one instruction, offsets that are known are
+ * folded into the accesses.
+ */
+final class TileCode {
+  /** A distance in bytes that is known when the kernel is emitted, or a local that holds it. */
+  record Stride(long known, Local local) {
+    static Stride of(long bytes) {
+      return new Stride(bytes, null);
+    }
+
+    static Stride of(Local local) {
+      return new Stride(0, local);
+    }
+
+    boolean isKnown() {
+      return local == null;
+    }
+  }
+
+  private final Code code;
+  private final int rows;
+  private final int vectors;
+  private final boolean fma;
+  private final List<Local> accumulators = new ArrayList<>();
+  private final List<Local> panels = new ArrayList<>();
+  private final Local splat;
+
+  /**
+   * @param rows rows of the tile
+   * @param vectors its width in vectors of four columns
+   */
+  TileCode(Code code, int rows, int vectors, boolean fma) {
+    this.code = code;
+    this.rows = rows;
+    this.vectors = vectors;
+    this.fma = fma;
+    for (int r = 0; r < rows; r++) {
+      for (int j = 0; j < vectors; j++) {
+        accumulators.add(code.local(ValueType.V128, "c" + r + "_" + j));
+      }
+    }
+    for (int j = 0; j < vectors; j++) {
+      panels.add(code.local(ValueType.V128, "b_" + j));
+    }
+    splat = code.local(ValueType.V128, "a_s");
+  }
+
+  Local accumulator(int row, int vector) {
+    return accumulators.get(row * vectors + vector);
+  }
+
+  /** Sets all accumulators to zero. */
+  void clear() {
+    for (Local accumulator : accumulators) {
+      code.f32x4(0).set(accumulator);
+    }
+  }
+
+  /**
+   * {@code c += a·b} over {@code count} steps of k.
+   *
+   * @param a address of the tile's first row; changed
+   * @param aRow bytes from one row of A to the next
+   * @param b address of the first vector of B; changed
+   * @param bStep bytes from one k to the next
+   * @param bVector bytes from one vector of B to the next at the same k
+   * @param count steps of k, a local that is changed, or null where it is known
+   * @param known steps of k where they are known
+   */
+  void multiply(
+      Local a,
+      Stride aRow,
+      Local b,
+      Stride bStep,
+      long bVector,
+      Local count,
+      int known,
+      int unroll) {
+    List<Local> aRows = rowPointers(a, aRow);
+    if (count == null) {
+      int whole = known / unroll;
+      if (whole > 1) {
+        Local left = code.local(ValueType.I32, "left");
+        code.i32(whole).set(left);
+        code.loop(again -> {
+          steps(aRows, aRow, b, bStep, bVector, unroll);
+          code.get(left).i32(1).op(I32_SUB).tee(left).brIf(again);
+        });
+      } else if (whole == 1) {
+        steps(aRows, aRow, b, bStep, bVector, unroll);
+      }
+      if (known % unroll > 0) {
+        steps(aRows, aRow, b, bStep, bVector, known % unroll);
+      }
+      return;
+    }
+    if (unroll > 1) {
+      repeat(count, unroll, () -> steps(aRows, aRow, b, bStep, bVector, unroll));
+    }
+    repeat(count, 1, () -> steps(aRows, aRow, b, bStep, bVector, 1));
+  }
+
+  /** Runs the body while at least {@code step} are left of a count. */
+  private void repeat(Local count, int step, Runnable body) {
+    code.get(count).i32(step).op(I32_GE_S);
+    code.if_(() ->
+        code.loop(again -> {
+          body.run();
+          code.get(count).i32(step).op(I32_SUB).tee(count);
+          code.i32(step).op(I32_GE_S).brIf(again);
+        }));
+  }
+
+  private List<Local> rowPointers(Local a, Stride aRow) {
+    List<Local> pointers = new ArrayList<>();
+    pointers.add(a);
+    if (!aRow.isKnown()) {
+      for (int r = 1; r < rows; r++) {
+        Local pointer = code.local(ValueType.I32, "a" + r);
+        code.get(pointers.get(r - 1)).get(aRow.local()).op(I32_ADD).set(pointer);
+        pointers.add(pointer);
+      }
+    }
+    return pointers;
+  }
+
+  private void steps(
+      List<Local> aRows, Stride aRow, Local b, Stride bStep, long bVector, int count) {
+    for (int u = 0; u < count; u++) {
+      for (int j = 0; j < vectors; j++) {
+        long offset = j * bVector + (bStep.isKnown() ? u * bStep.known() : 0);
+        code.get(b).mem(V128_LOAD, offset).set(panels.get(j));
+      }
+      for (int r = 0; r < rows; r++) {
+        Local pointer = aRow.isKnown() ? aRows.get(0) : aRows.get(r);
+        long offset = 4L * u + (aRow.isKnown() ? r * aRow.known() : 0);
+        if (vectors == 1) {
+          accumulate(accumulator(r, 0), () -> code.get(pointer).mem(V128_LOAD32_SPLAT, offset), 0);
+          continue;
+        }
+        code.get(pointer).mem(V128_LOAD32_SPLAT, offset).set(splat);
+        for (int j = 0; j < vectors; j++) {
+          accumulate(accumulator(r, j), () -> code.get(splat), j);
+        }
+      }
+      if (!bStep.isKnown()) {
+        code.increase(b, bStep.local());
+      }
+    }
+    for (Local pointer : aRows) {
+      code.increase(pointer, 4 * count);
+    }
+    if (bStep.isKnown()) {
+      code.increase(b, (int) (bStep.known() * count));
+    }
+  }
+
+  private void accumulate(Local accumulator, Runnable a, int panel) {
+    if (fma) {
+      a.run();
+      code.get(panels.get(panel)).get(accumulator).op(F32X4_RELAXED_MADD).set(accumulator);
+    } else {
+      code.get(accumulator);
+      a.run();
+      code.get(panels.get(panel)).op(F32X4_MUL, F32X4_ADD).set(accumulator);
+    }
+  }
+
+  /** The powers of two below a tile's rows: how the last rows of a matrix are covered. */
+  static List<Integer> tails(int rows) {
+    List<Integer> tails = new ArrayList<>();
+    for (int t = Integer.highestOneBit(Math.max(1, rows - 1)); t >= 1 && rows > 1; t /= 2) {
+      tails.add(t);
+    }
+    return tails;
+  }
+}
