@@ -1,5 +1,7 @@
 package dev.quern.runtime;
 
+import dev.quern.kernel.Faults;
+
 /**
  * The words at the bottom of linear memory by which the engine, the walker and the compute workers
  * talk. Offsets are bytes; every word is an {@code i32} unless said otherwise. The JavaScript of
@@ -12,6 +14,7 @@ package dev.quern.runtime;
  *   THREADS      threads that take part in a run
  *   ARRIVED      threads that have reached the barrier;  GENERATION: barriers passed
  *   STOP         set by the last to arrive: leave the run after this barrier
+ *   WAITERS      threads that gave up spinning and wait to be notified
  *   CANCEL       set by anybody at any time: stop at the next step
  *   ERROR        0, or what went wrong: a kernel's code, or TRAPPED by a worker's JavaScript
  *   ERROR_STEP   the address of the step record that failed; ERROR_VALUE: the value it saw
@@ -34,10 +37,11 @@ public final class Control {
   public static final int ARRIVED = 128;
   public static final int GENERATION = 192;
   public static final int STOP = 196;
+  public static final int WAITERS = 200;
   public static final int CANCEL = 256;
-  public static final int ERROR = 260;
-  public static final int ERROR_STEP = 264;
-  public static final int ERROR_VALUE = 268;
+  public static final int ERROR = Faults.ERROR;
+  public static final int ERROR_STEP = Faults.ERROR_STEP;
+  public static final int ERROR_VALUE = Faults.ERROR_VALUE;
   public static final int ACKNOWLEDGED = 272;
   public static final int SEEN = 320;
 
@@ -56,7 +60,7 @@ public final class Control {
   public static final int OK = 0;
 
   public static final int CANCELLED = 1;
-  public static final int INDEX_OUT_OF_RANGE = 2;
+  public static final int INDEX_OUT_OF_RANGE = Faults.INDEX_OUT_OF_RANGE;
   public static final int BARRIER_TIMED_OUT = 3;
   public static final int TRAPPED = 4;
 

@@ -1,0 +1,335 @@
+package dev.quern.runtime;
+
+import static dev.quern.wasm.Opcode.*;
+
+import dev.quern.kernel.Kernels;
+import dev.quern.kernel.StepRecord;
+import dev.quern.wasm.Code;
+import dev.quern.wasm.Function;
+import dev.quern.wasm.FunctionType;
+import dev.quern.wasm.Local;
+import dev.quern.wasm.ValueType;
+import dev.quern.wasm.WasmModule;
+import java.util.List;
+
+/**
+ * The module that walks a program: it reads the step records one after the other, calls each step's
+ * kernel through the table, and meets the other threads at a barrier after each. JavaScript is
+ * called once an inference. The same module serves every model.
+ *
+ * <p>Exports, all on {@link Control}'s words:
+ *
+ * <ul>
+ *   <li>{@code run(program, first, last) -> status}: thread 0 runs these steps with the others
+ *   <li>{@code work(thread)}: another thread takes part in all runs; returns when told to leave
+ *   <li>{@code leave()}: tells the workers to return from {@code work}
+ *   <li>{@code acknowledged(count, milliseconds) -> 1 or 0}: waits until that many have installed
+ * </ul>
+ *
+ * <p>Without threads only {@code run} exists, and no atomic instruction is used.
+ */
+public final class Walker {
+  /** Polls before a thread that waits at the barrier sleeps: some 10 µs. */
+  private static final int BARRIER_SPINS = 8000;
+
+  /** Polls before an idle worker sleeps. */
+  private static final int IDLE_SPINS = 30000;
+
+  /** One sleep at the barrier, and how many of them make an error: 20 s. */
+  private static final long SLEEP_NANOSECONDS = 100_000_000L;
+
+  private static final int MOST_SLEEPS = 200;
+
+  private Walker() {}
+
+  /** The module, for a shared memory with threads or for a plain one. */
+  public static WasmModule module(boolean threads) {
+    return WasmModule.build(module -> {
+      module.importMemory(threads);
+      module.importTable(Control.TABLE_SIZE);
+      Function now = module.importFunction("now", FunctionType.of(":d"));
+      if (threads) {
+        threaded(module, now);
+      } else {
+        plain(module, now);
+      }
+    });
+  }
+
+  private static void plain(WasmModule.Builder module, Function now) {
+    module.export(
+        module.function(
+            "run",
+            FunctionType.of("iii:i"),
+            List.of("program", "first", "last"),
+            code -> {
+              Local scratch = code.local(ValueType.I32, "scratch");
+              load(code, Control.SCRATCH).set(scratch);
+              store(code, Control.ERROR, () -> code.i32(0));
+              steps(
+                  code,
+                  code.parameter(0),
+                  code.parameter(1),
+                  code.parameter(2),
+                  step -> {
+                    timed(code, step, null, now, StepRecord.START);
+                    code.get(step).i32(0).get(step).mem(I32_LOAD, StepRecord.ITEMS);
+                    code.get(scratch).get(step).mem(I32_LOAD, StepRecord.SLOT);
+                    code.callIndirect(Kernels.TYPE);
+                    timed(code, step, null, now, StepRecord.END);
+                    verdict(code);
+                  });
+              code.i32(Control.OK);
+            }));
+  }
+
+  private static void threaded(WasmModule.Builder module, Function now) {
+    Function barrier =
+        module.function("barrier", FunctionType.of(":i"), code -> new Barrier(code).emit());
+    Function execute =
+        module.function(
+            "execute",
+            FunctionType.of("iiii:i"),
+            List.of("thread", "program", "first", "last"),
+            code -> execute(code, now, barrier));
+    module.export(
+        module.function(
+            "run",
+            FunctionType.of("iii:i"),
+            List.of("program", "first", "last"),
+            code -> {
+              store(code, Control.ERROR, () -> code.i32(0));
+              store(code, Control.PROGRAM, () -> code.get(code.parameter(0)));
+              store(code, Control.FIRST, () -> code.get(code.parameter(1)));
+              store(code, Control.LAST, () -> code.get(code.parameter(2)));
+              store(code, Control.COMMAND, () -> code.i32(Control.RUN));
+              steps(
+                  code,
+                  code.parameter(0),
+                  code.parameter(1),
+                  code.parameter(2),
+                  step -> code.get(step).i32(0).mem(I32_STORE, StepRecord.COUNTER));
+              load(code, Control.THREADS).i32(1).op(I32_GT_S).if_(() -> nextEpoch(code));
+              code.i32(0).get(code.parameter(0)).get(code.parameter(1)).get(code.parameter(2));
+              code.call(execute);
+            }));
+    module.export(
+        module.function(
+            "work", FunctionType.of("i:"), List.of("thread"), code -> work(code, execute)));
+    module.export(
+        module.function(
+            "leave",
+            FunctionType.of(":"),
+            code -> {
+              store(code, Control.COMMAND, () -> code.i32(Control.LEAVE));
+              nextEpoch(code);
+            }));
+    module.export(
+        module.function(
+            "acknowledged",
+            FunctionType.of("id:i"),
+            List.of("count", "milliseconds"),
+            Walker::acknowledged));
+  }
+
+  private static void nextEpoch(Code code) {
+    code.i32(0).i32(1).mem(I32_ATOMIC_RMW_ADD, Control.EPOCH).op(DROP);
+    code.i32(0).i32(-1).mem(MEMORY_ATOMIC_NOTIFY, Control.EPOCH).op(DROP);
+  }
+
+  private static void execute(Code code, Function now, Function barrier) {
+    Local thread = code.parameter(0);
+    Local scratch = code.local(ValueType.I32, "scratch");
+    Local items = code.local(ValueType.I32, "items");
+    Local grain = code.local(ValueType.I32, "grain");
+    Local begin = code.local(ValueType.I32, "begin");
+    Local end = code.local(ValueType.I32, "chunk_end");
+    Local stop = code.local(ValueType.I32, "stop");
+    load(code, Control.SCRATCH).get(thread);
+    load(code, Control.SCRATCH_STRIDE).op(I32_MUL, I32_ADD).set(scratch);
+    steps(
+        code,
+        code.parameter(1),
+        code.parameter(2),
+        code.parameter(3),
+        step -> {
+          timed(code, step, thread, now, StepRecord.START);
+          code.get(step).mem(I32_LOAD, StepRecord.ITEMS).set(items);
+          code.get(step).mem(I32_LOAD, StepRecord.GRAIN).set(grain);
+          code.block(done ->
+              code.loop(again -> {
+                code.get(step).get(grain).mem(I32_ATOMIC_RMW_ADD, StepRecord.COUNTER);
+                code.tee(begin).get(items).op(I32_GE_S).brIf(done);
+                code.get(begin).get(grain).op(I32_ADD).tee(end).get(items);
+                code.get(end).get(items).op(I32_LT_S, SELECT).set(end);
+                code.get(step).get(begin).get(end).get(scratch);
+                code.get(step).mem(I32_LOAD, StepRecord.SLOT);
+                code.callIndirect(Kernels.TYPE).br(again);
+              }));
+          code.call(barrier).set(stop);
+          timed(code, step, thread, now, StepRecord.END);
+          code.get(stop).if_(() -> code.get(stop).op(RETURN));
+        });
+    code.i32(Control.OK);
+  }
+
+  /** Waits for all threads of the run; leaves 0, or the status with which the run ends. */
+  private static final class Barrier {
+    private final Code code;
+    private final Local generation;
+    private final Local tries;
+
+    Barrier(Code code) {
+      this.code = code;
+      generation = code.local(ValueType.I32, "generation");
+      tries = code.local(ValueType.I32, "tries");
+    }
+
+    void emit() {
+      code.i32(0).mem(I32_ATOMIC_LOAD, Control.GENERATION).set(generation);
+      code.i32(0).i32(1).mem(I32_ATOMIC_RMW_ADD, Control.ARRIVED).i32(1).op(I32_ADD);
+      load(code, Control.THREADS).op(I32_EQ);
+      code.ifElse(this::release, this::await);
+      code.i32(0).mem(I32_ATOMIC_LOAD, Control.STOP);
+    }
+
+    private void release() {
+      code.i32(0).i32(0).mem(I32_ATOMIC_STORE, Control.ARRIVED);
+      // What ends the run is decided once, so that all threads leave at the same step.
+      code.i32(0);
+      code.i32(0).mem(I32_ATOMIC_LOAD, Control.ERROR);
+      code.i32(Control.CANCELLED).i32(Control.OK);
+      code.i32(0).mem(I32_ATOMIC_LOAD, Control.CANCEL).op(SELECT);
+      code.i32(0).mem(I32_ATOMIC_LOAD, Control.ERROR).op(SELECT);
+      code.mem(I32_ATOMIC_STORE, Control.STOP);
+      code.i32(0).i32(1).mem(I32_ATOMIC_RMW_ADD, Control.GENERATION).op(DROP);
+      code.i32(0).mem(I32_ATOMIC_LOAD, Control.WAITERS);
+      code.if_(() -> code.i32(0).i32(-1).mem(MEMORY_ATOMIC_NOTIFY, Control.GENERATION).op(DROP));
+    }
+
+    private void await() {
+      code.i32(BARRIER_SPINS).set(tries);
+      code.block(passed -> {
+        code.loop(again -> {
+          passed().brIf(passed);
+          code.get(tries).i32(1).op(I32_SUB).tee(tries).brIf(again);
+        });
+        code.i32(MOST_SLEEPS).set(tries);
+        code.loop(again -> {
+          code.i32(0).i32(1).mem(I32_ATOMIC_RMW_ADD, Control.WAITERS).op(DROP);
+          code.i32(0).get(generation).i64(SLEEP_NANOSECONDS);
+          code.mem(MEMORY_ATOMIC_WAIT32, Control.GENERATION).op(DROP);
+          code.i32(0).i32(1).mem(I32_ATOMIC_RMW_SUB, Control.WAITERS).op(DROP);
+          passed().brIf(passed);
+          // A thread that trapped never arrives: its JavaScript has set the error.
+          code.i32(0).mem(I32_ATOMIC_LOAD, Control.ERROR).i32(Control.TRAPPED);
+          code.op(I32_EQ).if_(() -> code.i32(Control.TRAPPED).op(RETURN));
+          code.get(tries).i32(1).op(I32_SUB).tee(tries).brIf(again);
+        });
+        code.i32(0).i32(Control.BARRIER_TIMED_OUT).mem(I32_ATOMIC_STORE, Control.ERROR);
+        code.i32(Control.BARRIER_TIMED_OUT).op(RETURN);
+      });
+    }
+
+    private Code passed() {
+      code.i32(0).mem(I32_ATOMIC_LOAD, Control.GENERATION);
+      return code.get(generation).op(I32_NE);
+    }
+  }
+
+  private static void work(Code code, Function execute) {
+    Local thread = code.parameter(0);
+    Local seen = code.local(ValueType.I32, "seen");
+    Local epoch = code.local(ValueType.I32, "epoch");
+    Local tries = code.local(ValueType.I32, "tries");
+    Local slot = code.local(ValueType.I32, "slot");
+    code.get(thread).i32(2).op(I32_SHL).set(slot);
+    code.loop(next -> {
+      code.get(slot).mem(I32_LOAD, Control.SEEN).set(seen);
+      code.i32(IDLE_SPINS).set(tries);
+      code.block(woken ->
+          code.loop(again -> {
+            code.i32(0).mem(I32_ATOMIC_LOAD, Control.EPOCH).tee(epoch);
+            code.get(seen).op(I32_NE).brIf(woken);
+            code.get(tries).i32(1).op(I32_SUB).tee(tries).brIf(again);
+            code.i32(1).set(tries);
+            code.i32(0).get(seen).i64(-1).mem(MEMORY_ATOMIC_WAIT32, Control.EPOCH);
+            code.op(DROP).br(again);
+          }));
+      code.get(slot).get(epoch).mem(I32_STORE, Control.SEEN);
+      load(code, Control.COMMAND).i32(Control.LEAVE).op(I32_EQ).if_(() -> code.op(RETURN));
+      code.get(thread);
+      load(code, Control.THREADS).op(I32_LT_S);
+      code.if_(() -> {
+        code.get(thread);
+        load(code, Control.PROGRAM);
+        load(code, Control.FIRST);
+        load(code, Control.LAST).call(execute).op(DROP);
+      });
+      code.br(next);
+    });
+  }
+
+  private static void acknowledged(Code code) {
+    Local found = code.local(ValueType.I32, "found");
+    Local nanoseconds = code.local(ValueType.I64, "nanoseconds");
+    code.get(code.parameter(1)).f64(1e6).op(F64_MUL, I64_TRUNC_SAT_F64_S).set(nanoseconds);
+    code.loop(again -> {
+      code.i32(0).mem(I32_ATOMIC_LOAD, Control.ACKNOWLEDGED).tee(found);
+      code.get(code.parameter(0)).op(I32_GE_S).if_(() -> code.i32(1).op(RETURN));
+      code.i32(0).get(found).get(nanoseconds);
+      code.mem(MEMORY_ATOMIC_WAIT32, Control.ACKNOWLEDGED).i32(2).op(I32_NE).brIf(again);
+    });
+    code.i32(0);
+  }
+
+  private interface StepBody {
+    void emit(Local step);
+  }
+
+  /** Visits the records of the steps first to last. */
+  private static void steps(Code code, Local program, Local first, Local last, StepBody body) {
+    Local step = code.local(ValueType.I32, "step");
+    Local end = code.local(ValueType.I32, "end");
+    record(code, program, first, step);
+    record(code, program, last, end);
+    code.get(step).get(end).op(I32_LT_U);
+    code.if_(() ->
+        code.loop(again -> {
+          body.emit(step);
+          code.increase(step, StepRecord.SIZE);
+          code.get(step).get(end).op(I32_LT_U).brIf(again);
+        }));
+  }
+
+  private static void record(Code code, Local program, Local index, Local target) {
+    code.get(program).get(index).i32(StepRecord.SIZE).op(I32_MUL, I32_ADD).set(target);
+  }
+
+  /** Thread 0 writes the clock into the record where the step's flags ask for it. */
+  private static void timed(Code code, Local step, Local thread, Function now, int field) {
+    code.get(step).mem(I32_LOAD, StepRecord.FLAGS).i32(StepRecord.TIMED).op(I32_AND);
+    if (thread != null) {
+      code.get(thread).op(I32_EQZ, I32_AND);
+    }
+    code.if_(() -> code.get(step).call(now).mem(F64_STORE, field));
+  }
+
+  /** Returns from the function if the step failed or the run was cancelled. */
+  private static void verdict(Code code) {
+    load(code, Control.ERROR);
+    code.if_(() -> load(code, Control.ERROR).op(RETURN));
+    load(code, Control.CANCEL);
+    code.if_(() -> code.i32(Control.CANCELLED).op(RETURN));
+  }
+
+  private static Code load(Code code, int word) {
+    return code.i32(0).mem(I32_LOAD, word);
+  }
+
+  private static void store(Code code, int word, Runnable value) {
+    code.i32(0);
+    value.run();
+    code.mem(I32_STORE, word);
+  }
+}
