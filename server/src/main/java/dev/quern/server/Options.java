@@ -1,0 +1,47 @@
+package dev.quern.server;
+
+import java.nio.file.Path;
+
+/**
+ * How a server is set up.
+ *
+ * @param host address to listen on
+ * @param port to listen on; 0 takes any free one
+ * @param store directory of the weight store
+ * @param database file of the record store
+ * @param telemetry whether the site takes telemetry
+ * @param isolation whether pages are cross-origin isolated, which threads in the browser need
+ */
+public record Options(
+    String host, int port, Path store, Path database, boolean telemetry, boolean isolation) {
+
+  /** On 127.0.0.1 at any free port, with all data below a directory; no telemetry, isolated. */
+  public static Options in(Path directory) {
+    return new Options(
+        "127.0.0.1", 0, directory.resolve("weights"), directory.resolve("quern.db"), false, true);
+  }
+
+  public Options withHost(String host) {
+    return new Options(host, port, store, database, telemetry, isolation);
+  }
+
+  public Options withPort(int port) {
+    return new Options(host, port, store, database, telemetry, isolation);
+  }
+
+  public Options withStore(Path store) {
+    return new Options(host, port, store, database, telemetry, isolation);
+  }
+
+  public Options withDatabase(Path database) {
+    return new Options(host, port, store, database, telemetry, isolation);
+  }
+
+  public Options withTelemetry(boolean telemetry) {
+    return new Options(host, port, store, database, telemetry, isolation);
+  }
+
+  public Options withIsolation(boolean isolation) {
+    return new Options(host, port, store, database, telemetry, isolation);
+  }
+}

