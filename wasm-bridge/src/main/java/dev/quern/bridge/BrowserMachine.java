@@ -1,0 +1,89 @@
+package dev.quern.bridge;
+
+import dev.quern.runtime.LinearMemory;
+import dev.quern.runtime.Machine;
+import dev.quern.runtime.MachineException;
+import dev.quern.schedule.Features;
+
+/** The engine worker's machine: modules and calls go through the {@link Host}. */
+final class BrowserMachine implements Machine {
+  private final Host host;
+  private final Features features;
+  private final BrowserMemory memory;
+
+  BrowserMachine(Host host) {
+    this.host = host;
+    this.features = new Features(host.isRelaxedSimd(), host.getThreads() > 1);
+    this.memory = new BrowserMemory(host);
+  }
+
+  @Override
+  public Features features() {
+    return features;
+  }
+
+  @Override
+  public int threads() {
+    return host.getThreads();
+  }
+
+  @Override
+  public LinearMemory memory() {
+    return memory;
+  }
+
+  @Override
+  public void install(byte[] module) {
+    stage(module);
+    check(host.install(module.length));
+  }
+
+  @Override
+  public int load(byte[] module) {
+    stage(module);
+    return check(host.load(module.length));
+  }
+
+  @Override
+  public boolean validate(byte[] module) {
+    stage(module);
+    return host.validate(module.length) == 1;
+  }
+
+  @Override
+  public int run(int program, int first, int last) {
+    return check(Native.run(program, first, last));
+  }
+
+  @Override
+  public double call(int handle, String export, double... arguments) {
+    for (int i = 0; i < arguments.length; i++) {
+      Native.stageDouble(8 * i, arguments[i]);
+    }
+    return host.call(handle, export, arguments.length);
+  }
+
+  @Override
+  public double now() {
+    return Native.now();
+  }
+
+  /** Puts bytes at the start of the staging memory, where JavaScript reads them. */
+  void stage(byte[] bytes) {
+    check(host.ensureStage(bytes.length));
+    int i = 0;
+    for (; i + 4 <= bytes.length; i += 4) {
+      Native.stageInt(i, BrowserMemory.word(bytes, i));
+    }
+    for (; i < bytes.length; i++) {
+      Native.stageByte(i, bytes[i]);
+    }
+  }
+
+  private int check(int status) {
+    if (status < 0) {
+      throw new MachineException(host.failure());
+    }
+    return status;
+  }
+}

@@ -1,0 +1,241 @@
+import { downloadFile, downloadUrl } from './download.js';
+import { EngineError } from './errors.js';
+import { loadEngine } from './load.js';
+import { createMachine, startThreads } from './machine.js';
+import { createMemory, ensureMemory } from './memory.js';
+import { capabilities, probe, threadCount } from './probe.js';
+import { stageInputs, takeOutputs, typeName } from './tensors.js';
+
+// dev.quern.runtime.Control
+const FREE = 1024;
+const CANCEL = 256;
+const PROGRESS_MILLISECONDS = 50;
+const IDLE_SLICE_MILLISECONDS = 50;
+const IDLE_PAUSE_MILLISECONDS = 20;
+
+const align = (at) => (at + 63) & ~63;
+
+/** Calls an export of the engine: JSON in, JSON out, errors as the engine worded them. */
+function call(engine, name, argument) {
+  const reply = JSON.parse(engine[name](JSON.stringify(argument ?? null)));
+  if (reply?.error)
+    throw new EngineError(reply.error.code, reply.error.message, reply.error.problems);
+  return reply;
+}
+
+/** One model in this worker: its memory, threads and engine. `notify` posts to the page. */
+export class Session {
+  constructor(notify) {
+    this.notify = notify;
+    this.workers = [];
+    this.trap = null;
+  }
+
+  async create(request, signal) {
+    const features = probe();
+    if (typeof WebAssembly !== 'object') {
+      throw new EngineError('unsupported', 'This browser has no WebAssembly; use a current one.');
+    }
+    if (!features.simd && request.device === 'wasm') {
+      throw new EngineError(
+        'unsupported',
+        "This browser lacks WebAssembly SIMD; use device 'reference' or a current browser.",
+      );
+    }
+    const device = request.device === 'reference' || !features.simd ? 'reference' : 'wasm';
+    const wanted = device === 'reference' ? 1 : threadCount(features, request.threads);
+    const { memory, maximum } = createMemory(features.shared);
+    this.capabilities = capabilities(features, {
+      requested: request.threads,
+      device,
+      engine: request.engine,
+      maximumBytes: maximum * 65536,
+    });
+    this.notify({
+      type: 'device',
+      class: this.capabilities.class,
+      capabilities: this.capabilities,
+    });
+
+    const engineReady = startThreads(memory, wanted, (trap) => {
+      this.trap = trap;
+    }).then((workers) => {
+      this.workers = workers;
+      this.machine = createMachine({ memory, shared: features.shared, workers, features });
+      return loadEngine(this.machine, features, request.engine ?? 'auto');
+    });
+    const [{ engine, kind }, { files, milliseconds }] = await Promise.all([
+      engineReady,
+      this.download(request.source, memory, signal),
+    ]);
+    signal.throwIfAborted();
+    this.engine = engine;
+    this.capabilities.engine = kind;
+    const created = call(engine, 'create', {
+      device,
+      model: { address: files[0].address, bytes: files[0].bytes },
+      data: files.slice(1),
+      class: this.capabilities.class,
+      records: request.records ?? [],
+      profile: request.profile ?? null,
+      browser: request.labels?.browser ?? '',
+    });
+    this.cancelWord = features.shared ? new Int32Array(memory.buffer, CANCEL, 1) : null;
+    this.labels = request.labels ?? {};
+    this.lock = request.lock ?? null;
+    this.phases = { download: milliseconds, ...created.phases };
+    this.device = device;
+    this.forward(created.events);
+    this.setTuning(request);
+    const named = (values) =>
+      values.map(({ name, type, dims }) => ({ name, type: typeName(type), dims }));
+    return {
+      inputs: named(created.inputs),
+      outputs: named(created.outputs),
+      device,
+      threads: this.workers.length + 1,
+      capabilities: this.capabilities,
+      cancel: this.cancelWord,
+      phases: this.phases,
+    };
+  }
+
+  /** Brings the model's files into memory, one after the other from the first free address. */
+  async download(source, memory, signal) {
+    const start = performance.now();
+    const files = [];
+    let address = FREE;
+    if (source.kind === 'bytes') {
+      const bytes = new Uint8Array(source.bytes);
+      ensureMemory(memory, address + bytes.length);
+      new Uint8Array(memory.buffer).set(bytes, address);
+      files.push({ path: '', address, bytes: bytes.length });
+      this.progress('download', bytes.length, bytes.length);
+    } else if (source.kind === 'url') {
+      const onBytes = (loaded, total) => this.progress('download', loaded, total);
+      const bytes = await downloadUrl(source.url, { memory, address, signal, onBytes });
+      files.push({ path: '', address, bytes });
+    } else {
+      const wanted = [source.model, ...(source.data ?? [])];
+      const total = wanted.reduce((sum, file) => sum + file.bytes, 0);
+      let before = 0;
+      for (const file of wanted) {
+        const onBytes = (loaded) => this.progress('download', before + loaded, total);
+        const bytes = await downloadFile(file, { memory, address, signal, onBytes });
+        files.push({ path: file.path, address, bytes });
+        address = align(address + bytes);
+        before += bytes;
+      }
+    }
+    return { files, milliseconds: performance.now() - start };
+  }
+
+  progress(phase, loaded, total) {
+    const now = performance.now();
+    if (loaded < total && now - (this.progressed ?? 0) < PROGRESS_MILLISECONDS) return;
+    this.progressed = now;
+    this.notify({ type: 'progress', phase, loaded, total });
+  }
+
+  run({ id, inputs, outputs }) {
+    if (this.cancelWord) {
+      if (Atomics.load(this.cancelWord, 0) === id) {
+        throw new EngineError('aborted', 'The request was cancelled.');
+      }
+      Atomics.store(this.cancelWord, 0, 0);
+    }
+    if (this.trap) {
+      throw new EngineError(
+        'engine',
+        `A compute thread failed: ${this.trap}. Release the session and create it again.`,
+      );
+    }
+    const start = performance.now();
+    const placed = stageInputs(inputs, this.machine.stage);
+    const result = call(this.engine, 'run', { inputs: placed, outputs: outputs ?? null });
+    const tensors = takeOutputs(result.outputs, this.machine);
+    const milliseconds = performance.now() - start;
+    this.forward(result.events);
+    this.report(milliseconds, result);
+    const { shape, first, flops } = result;
+    return { outputs: tensors, milliseconds, shape, first, flops };
+  }
+
+  report(milliseconds, { shape, first }) {
+    const common = {
+      model: this.labels.model ?? '',
+      device: this.capabilities.class,
+      browser: this.labels.browser ?? '',
+      engine: this.engine.version(),
+    };
+    const event = (fields) => this.notify({ type: 'telemetry', event: { ...fields, ...common } });
+    if (this.phases) {
+      event({ type: 'load', phases: { ...this.phases, firstRun: milliseconds } });
+      this.phases = null;
+    }
+    event({ type: 'inference', threads: this.workers.length + 1, shape, milliseconds, first });
+  }
+
+  schedules({ records }) {
+    const reply = call(this.engine, 'schedules', { records });
+    this.forward(reply.events);
+    return { adopted: reply.adopted, refused: reply.refused };
+  }
+
+  describe() {
+    return call(this.engine, 'describe');
+  }
+
+  /** The tuner works in idle slices between inferences, never in a hidden page. */
+  setTuning({ tune, hidden }) {
+    const active = Boolean(tune) && !hidden && this.device === 'wasm';
+    call(this.engine, 'tuning', { tune: Boolean(tune) });
+    clearTimeout(this.timer);
+    this.timer = null;
+    if (active) this.planSlice();
+  }
+
+  planSlice() {
+    this.timer = setTimeout(() => this.slice(), IDLE_PAUSE_MILLISECONDS);
+  }
+
+  async slice() {
+    const timer = this.timer;
+    const work = () => {
+      if (timer !== this.timer) return false; // stopped or replaced while it waited for the lock
+      const { more, events } = call(this.engine, 'tune', { milliseconds: IDLE_SLICE_MILLISECONDS });
+      this.forward(events);
+      return more;
+    };
+    try {
+      const more =
+        this.lock && navigator.locks
+          ? await navigator.locks.request(this.lock, { ifAvailable: true }, (lock) =>
+              lock ? work() : true,
+            )
+          : work();
+      if (more && timer === this.timer) this.planSlice();
+    } catch (error) {
+      this.notify({
+        type: 'refused',
+        kernel: '',
+        bucket: '',
+        schedule: '',
+        reason: `Tuning stopped: ${error.message}`,
+      });
+    }
+  }
+
+  forward(events) {
+    for (const event of events ?? []) this.notify(event);
+  }
+
+  release() {
+    clearTimeout(this.timer);
+    for (const worker of this.workers) worker.terminate();
+    this.workers = [];
+    this.engine = null;
+    this.machine = null;
+    return null;
+  }
+}

@@ -1,0 +1,61 @@
+import { EngineError } from './errors.js';
+import { ensureMemory } from './memory.js';
+
+// The SDK's name of a type, the engine's, and its array.
+const TYPES = [
+  ['float32', 'f32', Float32Array],
+  ['float64', 'f64', Float64Array],
+  ['float16', 'f16', Uint16Array],
+  ['int8', 'i8', Int8Array],
+  ['uint8', 'u8', Uint8Array],
+  ['int16', 'i16', Int16Array],
+  ['uint16', 'u16', Uint16Array],
+  ['int32', 'i32', Int32Array],
+  ['uint32', 'u32', Uint32Array],
+  ['int64', 'i64', BigInt64Array],
+  ['uint64', 'u64', BigUint64Array],
+  ['bool', 'bool', Uint8Array],
+];
+const byName = new Map(TYPES.map((row) => [row[0], row]));
+const byLabel = new Map(TYPES.map((row) => [row[1], row]));
+
+/** The SDK's name of an engine's type. */
+export const typeName = (label) => byLabel.get(label)?.[0] ?? label;
+
+const align = (at) => (at + 63) & ~63;
+
+/** Copies inputs into the staging memory; returns where each lies, for the engine. */
+export function stageInputs(inputs, stage) {
+  let at = 0;
+  const placed = Object.entries(inputs).map(([name, { type, dims, data }]) => {
+    const row = byName.get(type);
+    if (!row || !ArrayBuffer.isView(data)) {
+      throw new EngineError(
+        'input',
+        `Input '${name}' needs a known type and a typed array, not the type ${type}.`,
+      );
+    }
+    const offset = at;
+    at = align(at + data.byteLength);
+    return { name, type: row[1], dims, offset, bytes: data.byteLength, data };
+  });
+  ensureMemory(stage, at);
+  return placed.map(({ data, ...rest }) => {
+    new Uint8Array(stage.buffer).set(
+      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      rest.offset,
+    );
+    return rest;
+  });
+}
+
+/** Copies outputs out of the memory that they lie in, each into a buffer of its own. */
+export function takeOutputs(outputs, { memory, stage }) {
+  const tensors = {};
+  for (const { name, type, dims, address, bytes, staged } of outputs) {
+    const source = new Uint8Array((staged ? stage : memory).buffer, address, bytes);
+    const [typeOfSdk, , TypedArray] = byLabel.get(type);
+    tensors[name] = { type: typeOfSdk, dims, data: new TypedArray(source.slice().buffer) };
+  }
+  return tensors;
+}
