@@ -10,9 +10,9 @@ import java.util.Map;
  * batch_size}, in canonical form, so that equal polynomials are {@link #equals equal}. Divisions
  * that are not exact, minima and maxima are opaque factors of it.
  *
- * <p>A symbol stands for the size of an input's axis, hence for a number that is not negative; that
- * is what {@link #isAtLeast} proves from. Results that do not fit 64 bits, or polynomials of more
- * than {@value #MOST_TERMS} terms, throw {@link ArithmeticException}.
+ * <p>A symbol stands for the size of an input's axis, which is at least 1: a run refuses 0 ({@link
+ * Graph#bind}). That is what {@link #isAtLeast} proves from. Results that do not fit 64 bits, or
+ * polynomials of more than {@value #MOST_TERMS} terms, throw {@link ArithmeticException}.
  */
 public final class Dim {
   /** Terms that a polynomial may have; real models need fewer than five. */
@@ -194,21 +194,7 @@ public final class Dim {
     if (isConstant() && other.isConstant()) {
       return constant >= other.constant;
     }
-    Dim difference = minus(other);
-    if (difference.constant < 0) {
-      return false;
-    }
-    for (Term term : difference.terms) {
-      if (term.coefficient < 0) {
-        return false;
-      }
-      for (Atom factor : term.factors) {
-        if (!isNotNegative(factor)) {
-          return false;
-        }
-      }
-    }
-    return true;
+    return minus(other).lowerBound() >= 0;
   }
 
   /** Whether this and another are proven to differ, whatever the symbols stand for. */
@@ -216,14 +202,35 @@ public final class Dim {
     return isAtLeast(other.plus(ONE)) || other.isAtLeast(plus(ONE));
   }
 
-  private static boolean isNotNegative(Atom atom) {
+  /** A number that this is never below; the smallest long where none is known. */
+  private long lowerBound() {
+    long bound = constant;
+    for (Term term : terms) {
+      long product = term.coefficient;
+      for (Atom factor : term.factors) {
+        long least = lowerBound(factor);
+        if (product < 0 || least < 0) {
+          return Long.MIN_VALUE;
+        }
+        product = Math.multiplyExact(product, least);
+      }
+      bound = Math.addExact(bound, product);
+    }
+    return bound;
+  }
+
+  private static long lowerBound(Atom atom) {
     return switch (atom) {
-      case Symbol symbol -> true;
-      case Opaque o ->
-          switch (o.kind) {
-            case FLOOR, MIN -> o.left.isAtLeast(ZERO) && o.right.isAtLeast(ZERO);
-            case MAX -> o.left.isAtLeast(ZERO) || o.right.isAtLeast(ZERO);
-          };
+      case Symbol symbol -> 1;
+      case Opaque o -> {
+        long left = o.left.lowerBound();
+        long right = o.right.lowerBound();
+        yield switch (o.kind) {
+          case FLOOR -> left >= 0 && right >= 0 ? 0 : Long.MIN_VALUE;
+          case MIN -> Math.min(left, right);
+          case MAX -> Math.max(left, right);
+        };
+      }
     };
   }
 

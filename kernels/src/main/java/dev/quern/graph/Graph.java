@@ -1,5 +1,6 @@
 package dev.quern.graph;
 
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -8,7 +9,7 @@ import java.util.Map;
 /**
  * A model.
  *
- * @param inputs what a run is given
+ * @param inputs what a run is given; each size in their shapes is a number or a plain symbol
  * @param outputs names of the values that a run gives back
  * @param constants weights and other constants, by name
  * @param nodes in topological order
@@ -48,6 +49,71 @@ public record Graph(
       throw new IllegalArgumentException("no value is called '" + name + "'");
     }
     return value;
+  }
+
+  /**
+   * What the symbols stand for in a run whose inputs have the given sizes. Each input must be there
+   * and fit its declared shape, and every {@link #checks check} must hold.
+   *
+   * @param sizes each input's dims, by name
+   * @return a number for each symbol
+   * @throws IllegalArgumentException that names the input or node and the sizes that do not fit
+   */
+  public Map<String, Long> bind(Map<String, long[]> sizes) {
+    Map<String, Long> symbols = new LinkedHashMap<>();
+    for (Value input : inputs) {
+      long[] dims = sizes.get(input.name());
+      if (dims == null) {
+        throw new IllegalArgumentException("the input '" + input.name() + "' is missing");
+      }
+      bind(input, dims, symbols);
+    }
+    for (Check check : checks) {
+      long left = check.left().evaluate(symbols);
+      long right = check.right().evaluate(symbols);
+      if (left != right) {
+        throw new IllegalArgumentException(check.message(left, right));
+      }
+    }
+    return symbols;
+  }
+
+  private static void bind(Value input, long[] dims, Map<String, Long> symbols) {
+    boolean fits = dims.length == input.shape().rank();
+    for (int i = 0; fits && i < dims.length; i++) {
+      Dim declared = input.shape().dim(i);
+      if (declared.isConstant()) {
+        fits = declared.is(dims[i]);
+      } else if (dims[i] < 1) {
+        throw new IllegalArgumentException(
+            "axis " + i + " of the input '" + input.name() + "' has the size " + dims[i]);
+      } else {
+        Long known = symbols.putIfAbsent(declared.toString(), dims[i]);
+        if (known != null && known != dims[i]) {
+          throw new IllegalArgumentException(
+              "axis "
+                  + i
+                  + " of the input '"
+                  + input.name()
+                  + "' has the size "
+                  + dims[i]
+                  + ", but "
+                  + declared
+                  + " is "
+                  + known
+                  + " in another place");
+        }
+      }
+    }
+    if (!fits) {
+      throw new IllegalArgumentException(
+          "the input '"
+              + input.name()
+              + "' has the shape "
+              + Arrays.toString(dims)
+              + ", but the model wants "
+              + input.shape());
+    }
   }
 
   /** One line an input, node and output; constants are named where they are used. */

@@ -1,0 +1,80 @@
+package dev.quern.graph;
+
+import dev.quern.onnx.DataType;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** Writes a {@link Graph} node by node, in topological order. */
+public final class GraphBuilder {
+  private final List<Value> inputs = new ArrayList<>();
+  private final List<String> outputs = new ArrayList<>();
+  private final Map<String, Constant> constants = new LinkedHashMap<>();
+  private final List<Node> nodes = new ArrayList<>();
+  private final Map<String, Value> values = new LinkedHashMap<>();
+  private final Set<Check> checks = new LinkedHashSet<>();
+  private int fresh;
+
+  /** Adds an input. */
+  public String input(String name, DataType type, Shape shape) {
+    inputs.add(define(new Value(name, type, shape)));
+    return name;
+  }
+
+  /** Adds a constant. */
+  public String constant(Constant constant) {
+    constants.put(constant.name(), constant);
+    return define(constant.value()).name();
+  }
+
+  /** Adds a node of one output. */
+  public String node(Node node, DataType type, Shape shape) {
+    nodes.add(node);
+    return define(new Value(node.output(), type, shape)).name();
+  }
+
+  /** Adds an output. */
+  public void output(String name) {
+    outputs.add(name);
+  }
+
+  /** Adds an assumption about sizes. */
+  public void check(Check check) {
+    checks.add(check);
+  }
+
+  /** The constant of a name; null if it is none. */
+  Constant constantOrNull(String name) {
+    return constants.get(name);
+  }
+
+  /** Whether a name is taken. */
+  boolean isDefined(String name) {
+    return values.containsKey(name);
+  }
+
+  /** A name that is not taken, made from another. */
+  public String fresh(String name) {
+    String result;
+    do {
+      fresh++;
+      result = name + ":" + fresh;
+    } while (values.containsKey(result));
+    return result;
+  }
+
+  private Value define(Value value) {
+    if (values.putIfAbsent(value.name(), value) != null) {
+      throw new IllegalArgumentException("the value '" + value.name() + "' is defined twice");
+    }
+    return value;
+  }
+
+  /** The graph so far. */
+  public Graph build() {
+    return new Graph(inputs, outputs, constants, nodes, values, List.copyOf(checks));
+  }
+}

@@ -1,0 +1,296 @@
+package dev.quern.graph;
+
+import dev.quern.onnx.DataType;
+import dev.quern.onnx.ModelException;
+import dev.quern.onnx.OnnxGraph;
+import dev.quern.onnx.OnnxModel;
+import dev.quern.onnx.OnnxNode;
+import dev.quern.onnx.OnnxTensor;
+import dev.quern.onnx.OnnxValue;
+import dev.quern.onnx.Problem;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Turns a model into a {@link Graph} of canonical operators. The table {@link Operators} has a row
+ * for each ONNX operator; the row's rule infers the shape and writes the canonical nodes.
+ *
+ * <p>Arithmetic on sizes ({@code Shape → Gather → Concat → Reshape}) never becomes nodes: the
+ * contents of such tensors are known as {@link Dim sizes} while importing, and the operators that
+ * want them read them there.
+ */
+public final class GraphImporter {
+  /** The oldest and newest version of ONNX's operator set whose rules are known. */
+  static final long OLDEST = 7;
+
+  static final long NEWEST = 21;
+
+  /**
+   * What is known of a value: its type and shape, and its elements or the name that it has at run
+   * time, or both.
+   *
+   * @param value type and shape
+   * @param contents the elements in row-major order, of a small tensor of integers or bools
+   * @param runtime the name in the graph that is written; empty if it has none yet
+   */
+  record Known(Value value, Optional<List<Dim>> contents, String runtime) {}
+
+  /** Something that a rule cannot import; becomes a {@link Problem} of the node. */
+  static final class Unsupported extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+    private final String advice;
+
+    Unsupported(String message, String advice) {
+      super(message);
+      this.advice = advice;
+    }
+  }
+
+  private final GraphBuilder builder = new GraphBuilder();
+  private final Map<String, Known> known = new HashMap<>();
+  private final Map<String, Boolean> poisoned = new HashMap<>();
+  private final List<Problem> problems = new ArrayList<>();
+  private final int opset;
+
+  private GraphImporter(int opset) {
+    this.opset = opset;
+  }
+
+  /**
+   * The graph of a model.
+   *
+   * @throws ModelException that lists every operator, type and shape that is not supported
+   */
+  public static Graph importModel(OnnxModel model) {
+    long opset = model.opsets().getOrDefault("", 0L);
+    if (opset < OLDEST || opset > NEWEST) {
+      throw new ModelException(
+          new Problem(
+              "",
+              "",
+              "the model uses version " + opset + " of ONNX's operators",
+              "export it with an opset_version of " + OLDEST + " to " + NEWEST));
+    }
+    GraphImporter importer = new GraphImporter((int) opset);
+    importer.run(model.graph());
+    if (!importer.problems.isEmpty()) {
+      throw new ModelException(importer.problems);
+    }
+    return importer.builder.build();
+  }
+
+  private void run(OnnxGraph graph) {
+    for (OnnxTensor tensor : graph.initializers()) {
+      define(tensor.name(), "initializer", () -> define(constant(tensor.name(), tensor)));
+    }
+    for (OnnxValue input : graph.inputs()) {
+      // Before IR version 4, every initializer is listed as an input too.
+      if (!known.containsKey(input.name()) && !poisoned.containsKey(input.name())) {
+        define(input.name(), "input", () -> input(input));
+      }
+    }
+    for (OnnxNode node : graph.nodes()) {
+      node(node);
+    }
+    for (OnnxValue output : graph.outputs()) {
+      define(output.name(), "output", () -> output(output.name()));
+    }
+    if (graph.outputs().isEmpty()) {
+      problems.add(new Problem("", "", "the model has no output", "export it again"));
+    }
+  }
+
+  /** Runs a definition; if it fails, the value is not mentioned again. */
+  private void define(String name, String what, Runnable definition) {
+    try {
+      definition.run();
+    } catch (Unsupported e) {
+      problems.add(new Problem(what + " '" + name + "'", "", e.getMessage(), e.advice));
+      poisoned.put(name, true);
+    } catch (ArithmeticException e) {
+      problems.add(
+          new Problem(
+              what + " '" + name + "'", "", "its size is not computable: " + e.getMessage(), ""));
+      poisoned.put(name, true);
+    }
+  }
+
+  private void input(OnnxValue input) {
+    if (input.name().isEmpty()) {
+      throw new Unsupported("it has no name", "export the model again");
+    }
+    if (!isSupported(input.type())) {
+      throw new Unsupported(
+          "its type is " + input.type().label(), "use f32, f64, i32, i64, u8, i8 or bool");
+    }
+    if (input.dims().isEmpty()) {
+      throw new Unsupported("its rank is not known", "export the model with the inputs' shapes");
+    }
+    List<Dim> dims = new ArrayList<>();
+    for (OnnxValue.OnnxDim dim : input.dims().get()) {
+      if (dim.value() >= 0) {
+        dims.add(Dim.of(dim.value()));
+      } else if (dim.symbol().isEmpty() || dim.symbol().equals("?")) {
+        dims.add(Dim.symbol(input.name() + "." + dims.size()));
+      } else {
+        dims.add(Dim.symbol(dim.symbol()));
+      }
+    }
+    Value value = new Value(input.name(), input.type(), new Shape(dims));
+    claim(value.name());
+    known.put(
+        value.name(),
+        new Known(
+            value, Optional.empty(), builder.input(value.name(), value.type(), value.shape())));
+  }
+
+  private void claim(String name) {
+    if (known.containsKey(name) || builder.isDefined(name)) {
+      throw new Unsupported("the value '" + name + "' is defined twice", "export the model again");
+    }
+  }
+
+  private void output(String name) {
+    if (poisoned.containsKey(name)) {
+      return;
+    }
+    Known value = known.get(name);
+    if (value == null) {
+      throw new Unsupported("no node defines it", "export the model again");
+    }
+    String source = runtime(value, name);
+    if (!source.equals(name) || builder.constantOrNull(name) != null) {
+      // Another name for a value, or a constant: a copy, so that the output is a node's own.
+      if (builder.isDefined(name)) {
+        throw new Unsupported("it is a constant", "remove it from the outputs");
+      }
+      builder.node(
+          new Node(name, "", "Reshape", List.of(source), List.of(name), Map.of()),
+          value.value().type(),
+          value.value().shape());
+    }
+    builder.output(name);
+  }
+
+  /** Whether elements of a type can be computed with. */
+  static boolean isSupported(DataType type) {
+    return switch (type) {
+      case FLOAT, DOUBLE, INT64, INT32, BOOL, UINT8, INT8 -> true;
+      default -> false;
+    };
+  }
+
+  /** A constant of the graph from a tensor of the file. */
+  static Constant constant(String name, OnnxTensor tensor) {
+    if (!isSupported(tensor.type())) {
+      throw new Unsupported(
+          "tensors of " + tensor.type().label() + " are not supported", "export the model as f32");
+    }
+    return new Constant(name, tensor.type(), Shape.of(tensor.dims()), tensor.data());
+  }
+
+  private void node(OnnxNode node) {
+    boolean usable = true;
+    for (String input : node.inputs()) {
+      if (!input.isEmpty() && poisoned.containsKey(input)) {
+        usable = false;
+      } else if (!input.isEmpty() && !known.containsKey(input)) {
+        report(
+            node,
+            "its input '" + input + "' is not defined by any node before it",
+            "export the model again");
+        usable = false;
+      }
+    }
+    Optional<Operator> operator = Operators.find(node.domain(), node.op());
+    if (operator.isEmpty()) {
+      report(
+          node,
+          "the operator is not supported",
+          "the supported ones are listed in the documentation's table of operators");
+      usable = false;
+    }
+    if (usable) {
+      try {
+        Site site = new Site(this, node, opset);
+        operator.get().apply(site);
+        site.requireOutputs();
+      } catch (Unsupported e) {
+        report(node, e.getMessage(), e.advice);
+        usable = false;
+      } catch (ArithmeticException e) {
+        report(node, "a size is not computable: " + e.getMessage(), "");
+        usable = false;
+      }
+    }
+    if (!usable) {
+      for (String output : node.outputs()) {
+        poisoned.put(output, true);
+      }
+    }
+  }
+
+  private void report(OnnxNode node, String text, String advice) {
+    String place = node.name();
+    if (place.isEmpty() && !node.outputs().isEmpty()) {
+      place = "node of " + node.outputs().getFirst();
+    }
+    String operator = node.domain().isEmpty() ? node.op() : node.domain() + "." + node.op();
+    problems.add(new Problem(place, operator, text, advice));
+  }
+
+  GraphBuilder builder() {
+    return builder;
+  }
+
+  Known known(String name) {
+    return known.get(name);
+  }
+
+  /** Says what a node's output is. */
+  void define(String name, Known value) {
+    if (known.putIfAbsent(name, value) != null) {
+      throw new Unsupported("the value '" + name + "' is defined twice", "export the model again");
+    }
+  }
+
+  /** Adds a constant to the graph, under its own name. */
+  void define(Constant constant) {
+    claim(constant.name());
+    known.put(
+        constant.name(),
+        new Known(constant.value(), Contents.of(constant), builder.constant(constant)));
+  }
+
+  /** The name that a value has at run time; contents that are known numbers become a constant. */
+  String runtime(Known value, String name) {
+    if (!value.runtime.isEmpty()) {
+      return value.runtime;
+    }
+    List<Dim> contents = value.contents.orElseThrow();
+    for (Dim dim : contents) {
+      if (!dim.isConstant()) {
+        throw new Unsupported(
+            "it computes with the size " + dim + ", which is known at run time only",
+            "sizes may be used for shapes and slices, not as elements of tensors");
+      }
+    }
+    String target = builder.isDefined(name) ? builder.fresh(name) : name;
+    builder.constant(Contents.toConstant(target, value.value, contents));
+    known.replace(name, new Known(value.value, value.contents, target));
+    return target;
+  }
+
+  /** Attribute names and values in the order in which they are given, alternating. */
+  static Map<String, Attribute> attributes(Object... namesAndValues) {
+    Map<String, Attribute> result = new LinkedHashMap<>();
+    for (int i = 0; i < namesAndValues.length; i += 2) {
+      result.put((String) namesAndValues[i], (Attribute) namesAndValues[i + 1]);
+    }
+    return result;
+  }
+}

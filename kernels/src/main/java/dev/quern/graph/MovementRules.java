@@ -1,0 +1,336 @@
+package dev.quern.graph;
+
+import dev.quern.onnx.DataType;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Operators that move elements without computing. */
+final class MovementRules {
+  private MovementRules() {}
+
+  static void gather(Site s) {
+    DataType index = s.type(1);
+    if (index != DataType.INT64 && index != DataType.INT32) {
+      throw Site.unsupported("its indices are " + index.label(), "use i64 or i32");
+    }
+    Shape data = s.shape(0);
+    Shape indices = s.shape(1);
+    int axis = s.axis(s.integer("axis", 0), data.rank());
+    if (data.rank() == 0) {
+      throw Site.unsupported("it gathers from a scalar", "");
+    }
+    if (s.contents(0).isPresent() && s.contents(1).isPresent() && isConstant(s.contents(1).get())) {
+      List<Dim> elements = new ArrayList<>();
+      List<Dim> all = s.contents(0).get();
+      for (Dim at : s.contents(1).get()) {
+        long i = at.constant() < 0 ? at.constant() + all.size() : at.constant();
+        if (i < 0 || i >= all.size()) {
+          throw Site.unsupported("its index " + at + " is outside of " + data, "");
+        }
+        elements.add(all.get((int) i));
+      }
+      s.contents(0, s.type(0), indices, elements);
+      return;
+    }
+    List<Dim> dims = new ArrayList<>(data.dims().subList(0, axis));
+    dims.addAll(indices.dims());
+    dims.addAll(data.dims().subList(axis + 1, data.rank()));
+    s.node(
+        0,
+        "",
+        "Gather",
+        List.of(s.operand(0), s.operand(1)),
+        Map.of("axis", new Attribute.Int(axis)),
+        s.type(0),
+        new Shape(dims));
+  }
+
+  private static boolean isConstant(List<Dim> dims) {
+    for (Dim dim : dims) {
+      if (!dim.isConstant()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  static void transpose(Site s) {
+    Shape from = s.shape(0);
+    int rank = from.rank();
+    Optional<List<Long>> given = s.ints("perm");
+    List<Long> perm = new ArrayList<>();
+    for (int i = 0; i < rank; i++) {
+      perm.add(rank - 1L - i);
+    }
+    if (given.isPresent()) {
+      perm = given.get();
+      boolean[] seen = new boolean[rank];
+      boolean legal = perm.size() == rank;
+      for (int i = 0; legal && i < rank; i++) {
+        long axis = perm.get(i);
+        legal = axis >= 0 && axis < rank && !seen[(int) axis];
+        if (legal) {
+          seen[(int) axis] = true;
+        }
+      }
+      if (!legal) {
+        throw Site.unsupported("its perm " + perm + " does not fit " + from, "");
+      }
+    }
+    if (rank <= 1) {
+      s.alias(0, 0);
+      return;
+    }
+    s.node(
+        0,
+        "",
+        "Transpose",
+        List.of(s.operand(0)),
+        Map.of("perm", new Attribute.Ints(perm)),
+        s.type(0),
+        Site.permuted(from, perm));
+  }
+
+  /** One axis of a slice, with positions counted from 0. */
+  private record Cut(Dim start, Dim size, long step) {}
+
+  static void slice(Site s) {
+    Shape from = s.shape(0);
+    List<Dim> starts = s.opset() < 10 ? sizes(s, "starts") : s.sizes(1, "starts");
+    List<Dim> ends = s.opset() < 10 ? sizes(s, "ends") : s.sizes(2, "ends");
+    List<Long> axes = new ArrayList<>();
+    List<Long> steps = new ArrayList<>();
+    for (int i = 0; i < starts.size(); i++) {
+      axes.add((long) i);
+      steps.add(1L);
+    }
+    if (s.opset() < 10) {
+      axes = s.ints("axes").orElse(axes);
+    } else {
+      axes = s.has(3) ? s.constants(3, "axes") : axes;
+      steps = s.has(4) ? s.constants(4, "steps") : steps;
+    }
+    if (ends.size() != starts.size()
+        || axes.size() != starts.size()
+        || steps.size() != starts.size()) {
+      throw Site.unsupported("its starts, ends, axes and steps differ in length", "");
+    }
+    List<Cut> cuts = new ArrayList<>();
+    for (Dim dim : from.dims()) {
+      cuts.add(new Cut(Dim.ZERO, dim, 1));
+    }
+    for (int i = 0; i < starts.size(); i++) {
+      int axis = s.axis(axes.get(i), from.rank());
+      cuts.set(axis, cut(starts.get(i), ends.get(i), steps.get(i), from.dim(axis)));
+    }
+    Optional<List<Dim>> contents = s.contents(0);
+    if (contents.isPresent() && from.rank() == 1) {
+      contents(s, contents.get(), cuts.getFirst());
+    } else {
+      write(s, 0, cuts);
+    }
+  }
+
+  private static List<Dim> sizes(Site s, String name) {
+    List<Dim> result = new ArrayList<>();
+    for (long value : s.ints(name).orElseThrow(() -> Site.unsupported("it has no " + name, ""))) {
+      result.add(Dim.of(value));
+    }
+    return result;
+  }
+
+  private static Cut cut(Dim start, Dim end, long step, Dim size) {
+    if (step == 0 || step < -Integer.MAX_VALUE || step > Integer.MAX_VALUE) {
+      throw Site.unsupported("its step is " + step, "");
+    }
+    if (step > 0) {
+      Dim from = position(start, size, Dim.ZERO, size);
+      Dim to = position(end, size, Dim.ZERO, size);
+      Dim length = to.minus(from).max(Dim.ZERO);
+      return new Cut(from, length.plus(Dim.of(step - 1)).dividedBy(Dim.of(step)), step);
+    }
+    Dim last = size.minus(Dim.ONE);
+    Dim from = position(start, size, Dim.ZERO, last);
+    Dim to = position(end, size, Dim.of(-1), last);
+    Dim length = from.minus(to).max(Dim.ZERO);
+    return new Cut(
+        from.max(Dim.ZERO), length.plus(Dim.of(-step - 1)).dividedBy(Dim.of(-step)), step);
+  }
+
+  /** A position counted from 0 and brought into the given limits. */
+  private static Dim position(Dim at, Dim size, Dim least, Dim most) {
+    if (at.isConstant() && at.constant() >= Integer.MAX_VALUE) {
+      return most;
+    }
+    if (at.isConstant() && at.constant() <= Integer.MIN_VALUE) {
+      return least;
+    }
+    if (at.isAtLeast(Dim.ZERO)) {
+      return at.min(most);
+    }
+    if (Dim.of(-1).isAtLeast(at)) {
+      return at.plus(size).max(least);
+    }
+    throw Site.unsupported("it cannot be told whether the position " + at + " is negative", "");
+  }
+
+  private static void contents(Site s, List<Dim> all, Cut cut) {
+    if (!cut.start.isConstant() || !cut.size.isConstant()) {
+      throw Site.unsupported("it takes " + cut.size + " sizes of a shape", "");
+    }
+    List<Dim> elements = new ArrayList<>();
+    for (long i = 0; i < cut.size.constant(); i++) {
+      elements.add(all.get((int) (cut.start.constant() + i * cut.step)));
+    }
+    s.contents(0, s.type(0), Shape.of(elements.size()), elements);
+  }
+
+  private static void write(Site s, int output, List<Cut> cuts) {
+    List<Dim> starts = new ArrayList<>();
+    List<Long> steps = new ArrayList<>();
+    List<Dim> dims = new ArrayList<>();
+    for (Cut cut : cuts) {
+      starts.add(cut.start);
+      steps.add(cut.step);
+      dims.add(cut.size);
+    }
+    s.node(
+        output,
+        "",
+        "Slice",
+        List.of(s.operand(0)),
+        GraphImporter.attributes(
+            "starts", new Attribute.Dims(starts), "steps", new Attribute.Ints(steps)),
+        s.type(0),
+        new Shape(dims));
+  }
+
+  static void concat(Site s) {
+    Shape first = s.shape(0);
+    int axis = s.axis(s.integer("axis", s.opset() < 4 ? 1 : 0), first.rank());
+    if (first.rank() == 0) {
+      throw Site.unsupported("it concatenates scalars", "");
+    }
+    List<Dim> dims = new ArrayList<>(first.dims());
+    boolean isKnown = first.rank() == 1;
+    List<Dim> elements = new ArrayList<>();
+    for (int i = 0; i < s.inputs(); i++) {
+      Shape next = s.shape(i);
+      if (next.rank() != first.rank() || s.type(i) != s.type(0)) {
+        throw Site.unsupported(
+            "its inputs are "
+                + s.type(0).label()
+                + " "
+                + first
+                + " and "
+                + s.type(i).label()
+                + " "
+                + next,
+            "");
+      }
+      for (int j = 0; i > 0 && j < dims.size(); j++) {
+        dims.set(
+            j,
+            j == axis
+                ? dims.get(j).plus(next.dim(j))
+                : s.same(dims.get(j), next.dim(j), "sizes of axis " + j + " of its inputs"));
+      }
+      isKnown &= s.contents(i).isPresent();
+      if (isKnown) {
+        elements.addAll(s.contents(i).get());
+      }
+    }
+    if (s.inputs() == 1) {
+      s.alias(0, 0);
+    } else if (isKnown && elements.size() <= Contents.MOST) {
+      s.contents(0, s.type(0), Shape.of(elements.size()), elements);
+    } else {
+      List<String> operands = new ArrayList<>();
+      for (int i = 0; i < s.inputs(); i++) {
+        operands.add(s.operand(i));
+      }
+      s.node(
+          0,
+          "",
+          "Concat",
+          operands,
+          Map.of("axis", new Attribute.Int(axis)),
+          s.type(0),
+          new Shape(dims));
+    }
+  }
+
+  static void split(Site s) {
+    Shape from = s.shape(0);
+    int axis = s.axis(s.integer("axis", 0), from.rank());
+    List<Dim> sizes = splitSizes(s, from.dim(axis));
+    Dim sum = Dim.ZERO;
+    for (Dim size : sizes) {
+      sum = sum.plus(size);
+    }
+    s.same(sum, from.dim(axis), "the sum of its parts and the size of the axis");
+    Dim start = Dim.ZERO;
+    for (int i = 0; i < sizes.size(); i++) {
+      if (s.wants(i) && s.contents(0).isPresent() && isConstant(sizes)) {
+        int at = (int) start.constant();
+        List<Dim> part = s.contents(0).get().subList(at, at + (int) sizes.get(i).constant());
+        s.contents(i, s.type(0), Shape.of(part.size()), part);
+      } else if (s.wants(i)) {
+        List<Cut> cuts = new ArrayList<>();
+        for (int j = 0; j < from.rank(); j++) {
+          cuts.add(j == axis ? new Cut(start, sizes.get(i), 1) : new Cut(Dim.ZERO, from.dim(j), 1));
+        }
+        write(s, i, cuts);
+      }
+      start = start.plus(sizes.get(i));
+    }
+  }
+
+  private static List<Dim> splitSizes(Site s, Dim size) {
+    if (s.opset() >= 13 && s.has(1)) {
+      List<Dim> sizes = s.sizes(1, "split");
+      for (Dim part : sizes) {
+        if (!part.isAtLeast(Dim.ZERO)) {
+          throw Site.unsupported("a part has the size " + part, "");
+        }
+      }
+      if (sizes.size() < s.outputs()) {
+        throw Site.unsupported("it has " + sizes.size() + " sizes for more outputs", "");
+      }
+      return sizes;
+    }
+    Optional<List<Long>> given = s.opset() < 13 ? s.ints("split") : Optional.empty();
+    List<Dim> sizes = new ArrayList<>();
+    if (given.isPresent()) {
+      for (long part : given.get()) {
+        sizes.add(Dim.of(part));
+      }
+      if (sizes.size() < s.outputs()) {
+        throw Site.unsupported("it has " + sizes.size() + " sizes for more outputs", "");
+      }
+      return sizes;
+    }
+    // Equal parts; since version 18 the last one may be smaller.
+    long parts = s.integer("num_outputs", s.outputs());
+    if (parts < s.outputs() || parts > 1 << 16) {
+      throw Site.unsupported("it has " + parts + " parts for " + s.outputs() + " outputs", "");
+    }
+    Dim part = size.plus(Dim.of(parts - 1)).dividedBy(Dim.of(parts));
+    for (long i = 0; i < parts - 1; i++) {
+      sizes.add(part);
+    }
+    sizes.add(size.minus(part.times(Dim.of(parts - 1))));
+    return sizes;
+  }
+
+  static void expand(Site s) {
+    Shape to = s.broadcast(s.shape(0), new Shape(s.sizes(1, "shape")));
+    if (to.equals(s.shape(0))) {
+      s.alias(0, 0);
+    } else {
+      s.node(0, "", "Expand", List.of(s.operand(0)), Map.of(), s.type(0), to);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+package dev.quern.graph;
+
+import dev.quern.onnx.DataType;
+
+/**
+ * One row of the table {@link Operators}: an ONNX operator that can be imported.
+ *
+ * @param name ONNX's name
+ * @param types what elements its first input may have
+ * @param least the fewest inputs
+ * @param most the most inputs
+ * @param rule infers the shapes of the outputs and writes the canonical nodes
+ */
+record Operator(String name, Types types, int least, int most, Rule rule) {
+  /** Infers the shapes of a node's outputs and writes the canonical nodes. */
+  @FunctionalInterface
+  interface Rule {
+    void apply(Site site);
+  }
+
+  /** A set of element types. */
+  enum Types {
+    ANY,
+    /** f32 and f64. */
+    REAL,
+    /** f32, f64, i32 and i64. */
+    NUMBER,
+    BOOL,
+    /** i32 and i64. */
+    INDEX;
+
+    boolean holds(DataType type) {
+      return switch (this) {
+        case ANY -> true;
+        case REAL -> type.isFloating();
+        case NUMBER -> type.isFloating() || type == DataType.INT32 || type == DataType.INT64;
+        case BOOL -> type == DataType.BOOL;
+        case INDEX -> type == DataType.INT32 || type == DataType.INT64;
+      };
+    }
+  }
+
+  /** Checks what the row says and applies the rule. */
+  void apply(Site site) {
+    int count = site.inputs();
+    if (count < least || count > most) {
+      throw new GraphImporter.Unsupported(
+          "it has " + count + " inputs, not " + least + (most == least ? "" : " to " + most), "");
+    }
+    for (int i = 0; i < least; i++) {
+      if (!site.has(i)) {
+        throw new GraphImporter.Unsupported("its input " + i + " is missing", "");
+      }
+    }
+    if (count > 0 && !types.holds(site.type(0))) {
+      throw new GraphImporter.Unsupported(
+          "elements of " + site.type(0).label() + " are not supported", "cast to f32");
+    }
+    rule.apply(site);
+  }
+}

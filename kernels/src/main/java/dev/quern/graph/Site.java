@@ -1,0 +1,306 @@
+package dev.quern.graph;
+
+import dev.quern.graph.GraphImporter.Known;
+import dev.quern.graph.GraphImporter.Unsupported;
+import dev.quern.onnx.Bytes;
+import dev.quern.onnx.DataType;
+import dev.quern.onnx.OnnxAttribute;
+import dev.quern.onnx.OnnxNode;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** One ONNX node while it is imported: what its rule may ask and write. */
+final class Site {
+  private final GraphImporter importer;
+  private final GraphBuilder builder;
+  private final OnnxNode node;
+  private final int opset;
+
+  Site(GraphImporter importer, OnnxNode node, int opset) {
+    this.importer = importer;
+    this.builder = importer.builder();
+    this.node = node;
+    this.opset = opset;
+  }
+
+  int opset() {
+    return opset;
+  }
+
+  // Inputs.
+
+  /** The number of inputs, absent ones in between included. */
+  int inputs() {
+    return node.inputs().size();
+  }
+
+  boolean has(int input) {
+    return input < inputs() && !node.inputs().get(input).isEmpty();
+  }
+
+  private Known known(int input) {
+    if (!has(input)) {
+      throw new Unsupported("its input " + input + " is missing", "");
+    }
+    return importer.known(node.inputs().get(input));
+  }
+
+  DataType type(int input) {
+    return known(input).value().type();
+  }
+
+  Shape shape(int input) {
+    return known(input).value().shape();
+  }
+
+  /** The elements of an input, if they are known. */
+  Optional<List<Dim>> contents(int input) {
+    return known(input).contents();
+  }
+
+  /** The elements of an input that says a shape or position. */
+  List<Dim> sizes(int input, String what) {
+    return contents(input)
+        .orElseThrow(() ->
+            new Unsupported(
+                "its " + what + " is computed from data",
+                "only constants and sizes of inputs can be used there"));
+  }
+
+  /** The elements of an input that must be constant. */
+  List<Long> constants(int input, String what) {
+    List<Long> result = new ArrayList<>();
+    for (Dim dim : sizes(input, what)) {
+      if (!dim.isConstant()) {
+        throw new Unsupported("its " + what + " depends on " + dim, "it must be a constant");
+      }
+      result.add(dim.constant());
+    }
+    return result;
+  }
+
+  /** The constant that an input is, if it is one. */
+  Optional<Constant> constant(int input) {
+    String runtime = known(input).runtime();
+    return runtime.isEmpty()
+        ? Optional.empty()
+        : Optional.ofNullable(builder.constantOrNull(runtime));
+  }
+
+  /** The name of an input at run time. */
+  String operand(int input) {
+    return importer.runtime(known(input), node.inputs().get(input));
+  }
+
+  // Attributes.
+
+  long integer(String name, long otherwise) {
+    return switch (node.attributes().get(name)) {
+      case null -> otherwise;
+      case OnnxAttribute.Int a -> a.value();
+      default -> throw wrongAttribute(name, "a whole number");
+    };
+  }
+
+  double real(String name, double otherwise) {
+    return switch (node.attributes().get(name)) {
+      case null -> otherwise;
+      case OnnxAttribute.Real a -> a.value();
+      default -> throw wrongAttribute(name, "a real number");
+    };
+  }
+
+  String text(String name, String otherwise) {
+    return switch (node.attributes().get(name)) {
+      case null -> otherwise;
+      case OnnxAttribute.Text a -> a.value();
+      default -> throw wrongAttribute(name, "a text");
+    };
+  }
+
+  Optional<List<Long>> ints(String name) {
+    return switch (node.attributes().get(name)) {
+      case null -> Optional.empty();
+      case OnnxAttribute.Ints a -> Optional.of(a.value());
+      default -> throw wrongAttribute(name, "a list of whole numbers");
+    };
+  }
+
+  Optional<OnnxAttribute> attribute(String name) {
+    return Optional.ofNullable(node.attributes().get(name));
+  }
+
+  private static Unsupported wrongAttribute(String name, String wanted) {
+    return new Unsupported("its attribute " + name + " is not " + wanted, "export the model again");
+  }
+
+  /** An axis counted from 0. */
+  int axis(long axis, int rank) {
+    if (axis < -rank || axis >= Math.max(rank, 1)) {
+      throw new Unsupported("its axis " + axis + " is outside of a tensor of rank " + rank, "");
+    }
+    return (int) (axis < 0 ? axis + rank : axis);
+  }
+
+  // Outputs.
+
+  int outputs() {
+    return node.outputs().size();
+  }
+
+  /** Whether an output is wanted. */
+  boolean wants(int output) {
+    return output < outputs() && !node.outputs().get(output).isEmpty();
+  }
+
+  String output(int output) {
+    return node.outputs().get(output);
+  }
+
+  /** Fails if an output that is wanted has not been defined. */
+  void requireOutputs() {
+    for (int i = 0; i < outputs(); i++) {
+      if (wants(i) && importer.known(output(i)) == null) {
+        throw new Unsupported("its output " + i + " is not supported", "remove what uses it");
+      }
+    }
+  }
+
+  /** An output that is an input under another name. */
+  void alias(int output, int input) {
+    importer.define(output(output), known(input));
+  }
+
+  /** An output whose elements are known while importing. */
+  void contents(int output, DataType type, Shape shape, List<Dim> elements) {
+    Value value = new Value(output(output), type, shape);
+    importer.define(output(output), new Known(value, Optional.of(List.copyOf(elements)), ""));
+  }
+
+  /** An output that is a constant. */
+  void constant(int output, Constant constant) {
+    importer.define(constant);
+  }
+
+  /** Says that a name of the graph is an output. */
+  void define(int output, String runtime, DataType type, Shape shape) {
+    Value value = new Value(output(output), type, shape);
+    importer.define(output(output), new Known(value, Optional.empty(), runtime));
+  }
+
+  // Writing nodes. Each gives the name of the value that the node defines.
+
+  /** A node that defines an output. */
+  void node(
+      int output,
+      String domain,
+      String op,
+      List<String> inputs,
+      Map<String, Attribute> attributes,
+      DataType type,
+      Shape shape) {
+    String name = output(output);
+    if (builder.isDefined(name)) {
+      throw new Unsupported("the value '" + name + "' is defined twice", "export the model again");
+    }
+    builder.node(new Node(node.name(), domain, op, inputs, List.of(name), attributes), type, shape);
+    define(output, name, type, shape);
+  }
+
+  /** A node that defines a value between. */
+  String between(
+      String domain,
+      String op,
+      List<String> inputs,
+      Map<String, Attribute> attributes,
+      DataType type,
+      Shape shape) {
+    String name = builder.fresh(node.outputs().getFirst());
+    return builder.node(
+        new Node(node.name(), domain, op, inputs, List.of(name), attributes), type, shape);
+  }
+
+  /** A constant scalar. */
+  String scalar(DataType type, Bytes data) {
+    String name = builder.fresh(node.outputs().getFirst());
+    return builder.constant(new Constant(name, type, Shape.SCALAR, data));
+  }
+
+  /** A value in another shape. */
+  String reshaped(String value, DataType type, Shape from, Shape to) {
+    if (from.equals(to)) {
+      return value;
+    }
+    Constant constant = builder.constantOrNull(value);
+    if (constant != null && to.isConstant()) {
+      return builder.constant(new Constant(builder.fresh(value), type, to, constant.data()));
+    }
+    return between("", "Reshape", List.of(value), Map.of(), type, to);
+  }
+
+  /** A value with its axes in another order. */
+  String transposed(String value, DataType type, Shape from, List<Long> perm) {
+    return between(
+        "",
+        "Transpose",
+        List.of(value),
+        Map.of("perm", new Attribute.Ints(perm)),
+        type,
+        permuted(from, perm));
+  }
+
+  static Shape permuted(Shape from, List<Long> perm) {
+    List<Dim> dims = new ArrayList<>();
+    for (long axis : perm) {
+      dims.add(from.dim((int) axis));
+    }
+    return new Shape(dims);
+  }
+
+  // Sizes.
+
+  /**
+   * The size of which both are: equal ones, or ones that a run will check. Sizes that are known to
+   * differ fail.
+   */
+  Dim same(Dim a, Dim b, String what) {
+    if (a.equals(b)) {
+      return a;
+    }
+    if (a.differsFrom(b)) {
+      throw new Unsupported(what + " differ: " + a + " and " + b, "");
+    }
+    boolean left = a.isConstant() || (!b.isConstant() && isSimpler(a, b));
+    builder.check(new Check(left ? a : b, left ? b : a, node.name()));
+    return left ? a : b;
+  }
+
+  private static boolean isSimpler(Dim a, Dim b) {
+    return a.isSymbol() || (!b.isSymbol() && a.toString().length() <= b.toString().length());
+  }
+
+  /** The shape that two shapes broadcast to, as numpy does. */
+  Shape broadcast(Shape a, Shape b) {
+    int rank = Math.max(a.rank(), b.rank());
+    List<Dim> dims = new ArrayList<>(rank);
+    for (int i = 0; i < rank; i++) {
+      Dim left = i < rank - a.rank() ? Dim.ONE : a.dim(i - rank + a.rank());
+      Dim right = i < rank - b.rank() ? Dim.ONE : b.dim(i - rank + b.rank());
+      if (left.is(1)) {
+        dims.add(right);
+      } else if (right.is(1)) {
+        dims.add(left);
+      } else {
+        dims.add(
+            same(left, right, "the shapes " + a + " and " + b + " do not broadcast, as sizes"));
+      }
+    }
+    return new Shape(dims);
+  }
+
+  static Unsupported unsupported(String text, String advice) {
+    return new Unsupported(text, advice);
+  }
+}
