@@ -135,6 +135,7 @@ export function createMachine({ memory, shared, workers, features }) {
       memory: accessTo(memory, shared),
       stage: accessTo(stage, false),
       relaxedSimd: features.relaxedSimd,
+      shared,
       threads: workers.length + 1,
       failure: () => failure,
       /** Calls an export with `count` f64 arguments that lie in the staging memory. */

@@ -13,7 +13,7 @@ final class BrowserMachine implements Machine {
 
   BrowserMachine(Host host) {
     this.host = host;
-    this.features = new Features(host.isRelaxedSimd(), host.getThreads() > 1);
+    this.features = new Features(host.isRelaxedSimd(), host.isShared());
     this.memory = new BrowserMemory(host);
   }
 

@@ -21,6 +21,10 @@ interface Host extends JSObject {
   @JSProperty
   boolean isRelaxedSimd();
 
+  /** Whether the kernels' memory is shared, so that modules import a shared one. */
+  @JSProperty
+  boolean isShared();
+
   /** Threads that compute, the engine's own among them. */
   @JSProperty
   int getThreads();
