@@ -48,10 +48,13 @@ export class History {
   }
 }
 
-/** The smallest of 1, 2, 2.5, 5 times a power of ten that is not below the value. */
+/** The smallest round number that is not below the value. */
 export function niceTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((top) => top >= value) ?? 10 * power;
+  return (
+    [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((top) => top >= value) ??
+    10 * power
+  );
 }
 
 /** What the drawing says, for those who do not see it. */

@@ -148,10 +148,12 @@ function runQuery(words: string, signal?: AbortSignal) {
 
 /** The lines in their own order, while there is nothing to rank them by. */
 function showLines(texts: readonly string[]): void {
+  results.classList.remove('ranked');
   results.replaceChildren(...texts.map((text) => item(text, null)));
 }
 
 function showRanked(ranked: readonly Ranked[]): void {
+  results.classList.add('ranked');
   results.replaceChildren(...ranked.map(({ text, score }) => item(text, score)));
 }
 

@@ -1,0 +1,274 @@
+import { createPipeline } from '../../main/js/sdk/pipeline.js';
+import type { Notification } from '../../main/js/sdk/protocol.js';
+import { Session, capabilities } from '../../main/js/sdk/session.js';
+import { Tensor } from '../../main/js/sdk/tensor.js';
+import { fails, fakeFetch, same, settle, test } from './harness.js';
+
+/* The session against an engine that follows the protocol but doubles numbers instead of running a model. */
+
+type Message = { id: number; type: string } & Record<string, any>;
+
+const CAPABILITIES = {
+  device: 'wasm',
+  engine: 'wasmgc',
+  class: 'v8-simd-fma-t1',
+  threads: { count: 1, why: 'The page is not cross-origin isolated.' },
+  simd: { available: true, why: '' },
+  fma: { available: true, why: '' },
+  gpu: { available: false, why: '' },
+  isolated: false,
+  memory: { shared: false, maximumBytes: 4e9 },
+};
+
+let doubler: Doubler;
+
+class Doubler {
+  readonly told: Message[] = [];
+  readonly cancel = new Int32Array(new SharedArrayBuffer(4));
+  ended = false;
+  hang = false;
+  refuse: { code: string; message: string } | null = null;
+  inputs = [{ name: 'x', type: 'float32', dims: ['n', 2] }];
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onmessageerror = null;
+  onerror = null;
+
+  constructor(readonly url: URL) {
+    doubler = this;
+    Object.assign(this, setUp);
+  }
+
+  postMessage(message: Message): void {
+    this.told.push(message);
+    setTimeout(() => this.#answer(message), 0);
+  }
+
+  terminate(): void {
+    this.ended = true;
+  }
+
+  say(notification: Notification): void {
+    this.onmessage?.({ data: notification });
+  }
+
+  #answer({ id, type, inputs }: Message): void {
+    const reply = (value: unknown) => this.onmessage?.({ data: { id, ok: true, value } });
+    if (this.refuse) {
+      this.onmessage?.({ data: { id, ok: false, error: this.refuse } });
+    } else if (type === 'capabilities') {
+      reply(CAPABILITIES);
+    } else if (type === 'create') {
+      this.say({ type: 'device', class: CAPABILITIES.class, capabilities: CAPABILITIES as never });
+      this.say({ type: 'progress', phase: 'download', loaded: 3, total: 6 });
+      this.say({ type: 'schedules', rows: [], peakGflops: 50 });
+      reply({
+        inputs: this.inputs,
+        outputs: [{ name: 'y', type: 'float32', dims: ['n', 2] }],
+        device: 'wasm',
+        threads: 1,
+        capabilities: CAPABILITIES,
+        cancel: this.cancel,
+        phases: { parse: 1 },
+      });
+    } else if (type === 'run' && !this.hang) {
+      const { dims, data } = inputs.x ?? inputs.input_ids;
+      const y = Float32Array.from(data, (value) => 2 * Number(value));
+      const hidden = inputs.input_ids ? [...dims, 1] : dims;
+      reply({
+        outputs: { y: { type: 'float32', dims: hidden, data: y } },
+        milliseconds: 2,
+        shape: dims.join('x'),
+        first: true,
+        flops: 10,
+      });
+    } else if (type !== 'run') {
+      reply(type === 'schedules' ? { adopted: 1, refused: [] } : null);
+    }
+  }
+}
+
+let setUp: Partial<Doubler> = {};
+
+function engine(set: Partial<Doubler> = {}): void {
+  setUp = set;
+  Object.assign(globalThis, { Worker: Doubler });
+  if (!('navigator' in globalThis)) {
+    Object.assign(globalThis, { navigator: { userAgent: 'Firefox/153' } });
+  }
+  fakeFetch({});
+}
+
+const X = () => new Tensor('float32', [1, 2, 3, 4], [2, 2]);
+
+test('a session runs a model from bytes and keeps the caller’s data', async () => {
+  engine();
+  const bytes = new ArrayBuffer(3);
+  const progress: unknown[] = [];
+  const session = await Session.create(bytes, { onProgress: (p) => progress.push(p), threads: 1 });
+  same(bytes.byteLength, 3);
+  same(doubler.told[0]!['source'].kind, 'bytes');
+  same(progress, [{ phase: 'download', loaded: 3, total: 6 }]);
+  same([session.inputNames, session.outputNames], [['x'], ['y']]);
+  const x = X();
+  const { y } = await session.run({ x });
+  same(y!.data, Float32Array.of(2, 4, 6, 8));
+  same(x.data, Float32Array.of(1, 2, 3, 4));
+  await session.release();
+  same(doubler.ended, true);
+  await session.release();
+  await fails('released', 'create a new one', () => session.run({ x }));
+});
+
+test('what was said while loading is heard by listeners that come after it', async () => {
+  engine();
+  const session = await Session.create(new Uint8Array(3));
+  const heard: string[] = [];
+  for (const type of ['schedules', 'latency', 'tuned']) {
+    session.addEventListener(type, () => heard.push(type));
+  }
+  await settle();
+  await session.run({ x: X() });
+  doubler.say({ type: 'tuned', record: {} as never, previous: 'mr=4', ratio: 1.2 });
+  same(heard, ['schedules', 'latency', 'tuned']);
+  await session.release();
+});
+
+test('wrong tensors are refused together, before anything is sent', async () => {
+  engine();
+  const session = await Session.create(new ArrayBuffer(3));
+  const wrong = { x: new Tensor('int32', [1, 2, 3], [1, 3]), z: X() };
+  const error = await fails('input', 'input "x" needs float32 [n, 2] but is int32 [1, 3]', () =>
+    session.run(wrong),
+  );
+  same(error.problems?.length, 2);
+  await fails('input', 'missing or not a Tensor', () => session.run({ x: [1, 2] as never }));
+  same(
+    doubler.told.map((message) => message.type),
+    ['create'],
+  );
+  await session.release();
+});
+
+test('a release during a run ends it as released', async () => {
+  engine({ hang: true });
+  const session = await Session.create(new ArrayBuffer(3));
+  const run = session.run({ x: X() });
+  const next = session.run({ x: X() });
+  await settle();
+  const released = session.release();
+  await fails('released', 'released', () => run);
+  await fails('released', 'released', () => next);
+  await released;
+  same(Atomics.load(doubler.cancel, 0), -1);
+  same(doubler.ended, true);
+});
+
+test('a cancelled run writes its id into the cancel word', async () => {
+  engine({ hang: true });
+  const session = await Session.create(new ArrayBuffer(3));
+  const controller = new AbortController();
+  const run = session.run({ x: X() }, { signal: controller.signal });
+  await settle();
+  controller.abort();
+  const { id } = doubler.told.find((message) => message.type === 'run')!;
+  same(Atomics.load(doubler.cancel, 0), id);
+  doubler.onmessage!({ data: { id, ok: false, error: { code: 'aborted', message: 'x' } } });
+  await fails('aborted', 'cancelled', () => run);
+  await session.release();
+});
+
+test('a model that the engine refuses ends the worker', async () => {
+  engine({ refuse: { code: 'model', message: 'Node 3: no operator Foo.' } });
+  await fails('model', 'no operator Foo', () => Session.create(new ArrayBuffer(3)));
+  same(doubler.ended, true);
+});
+
+test('wrong options are refused before a worker starts', async () => {
+  engine();
+  await fails('argument', 'threads is 1.5', () =>
+    Session.create(new ArrayBuffer(1), { threads: 1.5 }),
+  );
+  await fails('argument', 'device "gpu" is unknown', () =>
+    Session.create(new ArrayBuffer(1), { device: 'gpu' as never }),
+  );
+  await fails('argument', 'A model is given by', () => Session.create(7 as never));
+  Object.assign(globalThis, { Worker: undefined });
+  await fails('unsupported', 'no web workers', () => Session.create(new ArrayBuffer(1)));
+});
+
+test('the server’s schedules for the device are offered to the engine', async () => {
+  engine();
+  const asked = fakeFetch({
+    'https://q.example/api/v1/schedules?device=v8-simd-fma-t1': () =>
+      new Response('{"device":"v8-simd-fma-t1","records":[{"kernel":"k"}]}'),
+  });
+  const session = await Session.create(new ArrayBuffer(3), { server: 'https://q.example' });
+  await settle();
+  same(asked.length, 1);
+  same(doubler.told.find((m) => m.type === 'schedules')!['records'], [{ kernel: 'k' }]);
+  await session.release();
+  const before = asked.length;
+  await (await Session.create(new ArrayBuffer(3), { schedules: false })).release();
+  same(asked.length, before);
+});
+
+test('nothing is sent to the server unless the site turns telemetry on', async () => {
+  const event = { type: 'inference', model: 'm', milliseconds: 3 };
+  for (const telemetry of [false, true]) {
+    engine();
+    const asked = fakeFetch({
+      'https://q.example/api/v1/telemetry': () => new Response('', { status: 202 }),
+    });
+    const session = await Session.create(new ArrayBuffer(3), {
+      telemetry,
+      schedules: false,
+      server: 'https://q.example/',
+    });
+    await settle();
+    doubler.say({ type: 'telemetry', event });
+    await session.release();
+    same(asked.length, telemetry ? 1 : 0);
+  }
+});
+
+test('capabilities are asked of a worker that ends again', async () => {
+  engine();
+  same((await capabilities()).class, 'v8-simd-fma-t1');
+  same(doubler.ended, true);
+});
+
+test('the pipeline tokenises, pools and puts answers in the order of the texts', async () => {
+  engine({ inputs: [{ name: 'input_ids', type: 'int64', dims: ['b', 's'] }] as never });
+  class Letters {
+    readonly padId = 0;
+    encode(text: string, maxLength: number) {
+      const ids = [...text].map((letter) => letter.charCodeAt(0) - 96);
+      return { ids: ids.slice(0, maxLength), dropped: Math.max(0, ids.length - maxLength) };
+    }
+  }
+  const embed = await createPipeline(
+    async () => ({ Tokenizer: Letters as never }),
+    'feature-extraction',
+    new ArrayBuffer(3),
+    { tokenizer: {}, normalize: false, maxLength: 3, batchSize: 2 },
+  );
+  const { vectors, truncated, tokens, width } = await embed(['abcd', 'a', 'bd']);
+  same(vectors, [Float32Array.of(4), Float32Array.of(2), Float32Array.of(6)]);
+  same(truncated, [true, false, false]);
+  same([tokens, width], [[3, 1, 2], 1]);
+  same(embed.count('abcd'), { tokens: 3, truncated: true });
+  await fails('argument', 'Text 1 is a number', () => embed(['a', 3 as never]));
+  await embed.release();
+});
+
+test('a pipeline without a tokenizer says what to give, and frees the session', async () => {
+  engine();
+  await fails('argument', 'options.tokenizer', () =>
+    createPipeline(
+      async () => ({ Tokenizer: Object as never }),
+      'feature-extraction',
+      new ArrayBuffer(3),
+    ),
+  );
+  same(doubler.ended, true);
+});
