@@ -48,7 +48,7 @@ public final class AttentionKernel {
   public static final int MASK_ROW = 14;
 
   /** Rows of Q that share a pass over K and V: 6 by 8 fits the 15 registers of V8 on x64. */
-  private static final int ROWS = 6;
+  public static final int ROWS = 6;
 
   private final WasmModule.Builder module;
   private final String name;

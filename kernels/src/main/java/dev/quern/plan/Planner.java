@@ -1,0 +1,239 @@
+package dev.quern.plan;
+
+import dev.quern.graph.Constant;
+import dev.quern.graph.Dim;
+import dev.quern.graph.Graph;
+import dev.quern.graph.Node;
+import dev.quern.graph.Shape;
+import dev.quern.graph.Value;
+import dev.quern.kernel.KernelException;
+import dev.quern.kernel.KernelSpec;
+import dev.quern.kernel.StepRecord;
+import dev.quern.onnx.DataType;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Turns the canonical graph (see {@code dev.quern.graph.passes}) into a plan: one step for most
+ * nodes, none for those that only rename memory, a copy before those that want another layout.
+ */
+public final class Planner {
+  private final Graph graph;
+  private final Map<String, View> views = new LinkedHashMap<>();
+  private final Map<String, Integer> weightIds = new LinkedHashMap<>();
+  private final List<Weight> weights = new ArrayList<>();
+  private final List<String> names = new ArrayList<>();
+  private final List<Dim> sizes = new ArrayList<>();
+  private final List<Step> steps = new ArrayList<>();
+  private final Map<String, List<Node>> consumers = new LinkedHashMap<>();
+
+  private Planner(Graph graph) {
+    this.graph = graph;
+  }
+
+  /**
+   * Makes the plan.
+   *
+   * @throws PlanException naming every node that no kernel is made for
+   */
+  public static Plan plan(Graph graph) {
+    return new Planner(graph).plan();
+  }
+
+  private Plan plan() {
+    for (Node node : graph.nodes()) {
+      for (String input : node.inputs()) {
+        consumers.computeIfAbsent(input, name -> new ArrayList<>()).add(node);
+      }
+    }
+    Map<String, Integer> places = new LinkedHashMap<>();
+    for (Value input : graph.inputs()) {
+      places.put(input.name(), activation(input.name(), bytes(input)));
+      views.put(input.name(), View.of(new Base.OfActivation(places.get(input.name()))));
+    }
+    List<String> problems = new ArrayList<>();
+    for (Node node : graph.nodes()) {
+      try {
+        Lowering.lower(this, node);
+      } catch (KernelException e) {
+        problems.add(node.operator() + " '" + node.name() + "': " + e.getMessage());
+        for (String output : node.outputs()) {
+          define(output);
+        }
+      }
+    }
+    if (!problems.isEmpty()) {
+      throw new PlanException(problems);
+    }
+    List<Value> outputs = new ArrayList<>();
+    for (String name : graph.outputs()) {
+      outputs.add(graph.value(name));
+      places.put(name, output(name));
+    }
+    return new Plan(
+        graph.inputs(), outputs, places, weights, lifetimes(places), steps, graph.checks());
+  }
+
+  /** The activation that holds an output whole, copied there if it is part of something else. */
+  private int output(String name) {
+    View view = view(name);
+    boolean input = false;
+    for (Value value : graph.inputs()) {
+      input |= views.get(value.name()).base().equals(view.base());
+    }
+    if (view.base() instanceof Base.OfActivation(int id) && view.offset().is(0) && !input) {
+      return id;
+    }
+    Value value = graph.value(name);
+    int id = activation(name, bytes(value));
+    Copies.copy(
+        this,
+        name,
+        value.type(),
+        view,
+        Axis.contiguous(value.shape()),
+        View.of(new Base.OfActivation(id)),
+        Axis.contiguous(value.shape()),
+        value.shape());
+    return id;
+  }
+
+  private List<Activation> lifetimes(Map<String, Integer> places) {
+    int[] first = new int[names.size()];
+    int[] last = new int[names.size()];
+    for (int i = 0; i < first.length; i++) {
+      first[i] = steps.size();
+      last[i] = -1;
+    }
+    for (int s = 0; s < steps.size(); s++) {
+      for (Arg arg : steps.get(s).args()) {
+        if (arg.base() instanceof Base.OfActivation(int id)) {
+          first[id] = Math.min(first[id], s);
+          last[id] = Math.max(last[id], s);
+        }
+      }
+    }
+    // Inputs stay as they are given, so that a step can be run again for measuring.
+    for (Value input : graph.inputs()) {
+      first[places.get(input.name())] = -1;
+      last[places.get(input.name())] = steps.size();
+    }
+    for (String output : graph.outputs()) {
+      last[places.get(output)] = steps.size();
+    }
+    List<Activation> activations = new ArrayList<>();
+    for (int i = 0; i < names.size(); i++) {
+      activations.add(new Activation(i, names.get(i), sizes.get(i), first[i], last[i]));
+    }
+    return activations;
+  }
+
+  // --- what the lowerings of the operators use ---
+
+  Value value(String name) {
+    return graph.value(name);
+  }
+
+  Shape shape(String name) {
+    return graph.value(name).shape();
+  }
+
+  DataType type(String name) {
+    return graph.value(name).type();
+  }
+
+  List<Node> consumers(String name) {
+    return consumers.getOrDefault(name, List.of());
+  }
+
+  boolean isOutput(String name) {
+    return graph.outputs().contains(name);
+  }
+
+  Constant constant(String name) {
+    return graph.constants().get(name);
+  }
+
+  static Dim bytes(Value value) {
+    return value.shape().size().times(Dim.of(value.type().bytes()));
+  }
+
+  private int activation(String name, Dim size) {
+    names.add(name);
+    sizes.add(size);
+    return names.size() - 1;
+  }
+
+  /** Where a value lies, whole and contiguous. */
+  View view(String name) {
+    View view = strided(name);
+    if (view.rowFloats() != 0) {
+      throw new KernelException("the columns '" + name + "' would have to be copied first");
+    }
+    return view;
+  }
+
+  /** Where a value lies; its rows may be apart. */
+  View strided(String name) {
+    View view = views.get(name);
+    if (view == null) {
+      view = View.of(new Base.OfWeight(weight(List.of(name), false, 0, false)));
+      views.put(name, view);
+    }
+    return view;
+  }
+
+  /** The weight with that layout, made once. */
+  int weight(List<String> parts, boolean packed, int k, boolean transposed) {
+    String key = (packed ? transposed ? "t:" : "p:" : "r:") + String.join("|", parts);
+    Integer known = weightIds.get(key);
+    if (known != null) {
+      return known;
+    }
+    List<Constant> constants = new ArrayList<>();
+    for (String part : parts) {
+      Constant constant = graph.constants().get(part);
+      if (constant == null) {
+        throw new KernelException("'" + part + "' is neither computed before nor a constant");
+      }
+      constants.add(constant);
+    }
+    weights.add(new Weight(weights.size(), constants, packed, k, transposed));
+    weightIds.put(key, weights.size() - 1);
+    return weights.size() - 1;
+  }
+
+  /** Says that a value is another one, seen differently. */
+  void alias(String name, View view) {
+    views.put(name, view);
+  }
+
+  /** Makes room for a node's result. */
+  View define(String name) {
+    View view = View.of(new Base.OfActivation(activation(name, bytes(graph.value(name)))));
+    views.put(name, view);
+    return view;
+  }
+
+  /** Makes room for something that has no name in the graph. */
+  View temporary(String name, Dim elements, DataType type) {
+    return View.of(new Base.OfActivation(activation(name, elements.times(Dim.of(type.bytes())))));
+  }
+
+  void step(String name, KernelSpec kernel, List<Arg> args, Work work, Dim scratch, Dim flops) {
+    if (args.size() > StepRecord.MOST_ARGS) {
+      throw new KernelException("it needs more arguments than a step holds");
+    }
+    steps.add(new Step(name, kernel, args, work, scratch, flops));
+  }
+
+  /** Needs f32. */
+  void needFloat(String name) {
+    if (type(name) != DataType.FLOAT) {
+      throw new KernelException(
+          "the kernel is made for f32, '" + name + "' is " + type(name).label());
+    }
+  }
+}
