@@ -6,7 +6,7 @@
 
 interface Cores {
   /** Name of the page's Web Lock, or null where there are none. */
-  lock: string | null;
+  lock: Promise<string | null>;
   tail: Promise<unknown>;
 }
 
@@ -14,23 +14,31 @@ const KEY = Symbol.for('quern.cores');
 
 function cores(): Cores {
   const page = globalThis as unknown as Record<symbol, Cores | undefined>;
-  return (page[KEY] ??= {
-    lock: globalThis.navigator?.locks ? `quern ${globalThis.crypto.randomUUID()}` : null,
-    tail: Promise.resolve(),
-  });
+  return (page[KEY] ??= { lock: tryLock(), tail: Promise.resolve() });
+}
+
+/** Tried once: some frames have Web Locks and refuse every request (seen in Chromium 156, in an isolated frame of another site). */
+async function tryLock(): Promise<string | null> {
+  try {
+    const name = `quern ${globalThis.crypto.randomUUID()}`;
+    await navigator.locks.request(name, () => undefined);
+    return name;
+  } catch {
+    return null;
+  }
 }
 
 /** The name that the engine's worker takes for an idle slice; null where there are no Web Locks. */
-export function lockName(): string | null {
+export function lockName(): Promise<string | null> {
   return cores().lock;
 }
 
 /** Runs the action when no other run of this page is under way. */
 export async function holdingCores<T>(action: () => Promise<T>): Promise<T> {
-  const { lock } = cores();
-  const turn = cores().tail.then(() =>
-    lock ? (navigator.locks.request(lock, action) as Promise<T>) : action(),
-  );
+  const turn = cores().tail.then(async () => {
+    const lock = await cores().lock;
+    return lock ? ((await navigator.locks.request(lock, action)) as T) : action();
+  });
   cores().tail = turn.catch(() => undefined);
   return turn;
 }

@@ -201,7 +201,7 @@ export class Session extends EventTarget {
           profile,
           tune: checked.tune,
           hidden: pageHidden(),
-          lock: lockName(),
+          lock: await lockName(),
           labels: { browser, model: name },
         },
         {
