@@ -1,7 +1,9 @@
 package dev.quern.wasm;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 
 /**
@@ -38,6 +40,7 @@ public final class Code {
   private final String name;
   private final FunctionType type;
   private final List<Local> locals = new ArrayList<>();
+  private final Map<String, Integer> names = new LinkedHashMap<>();
   private final List<Instruction> body = new ArrayList<>();
   private final List<ValueType> stack = new ArrayList<>();
   private final List<Frame> frames = new ArrayList<>();
@@ -48,7 +51,7 @@ public final class Code {
     this.type = type;
     for (int i = 0; i < type.parameters().size(); i++) {
       String label = i < parameters.length ? parameters[i] : "p" + i;
-      locals.add(new Local(i, type.parameters().get(i), label));
+      locals.add(new Local(i, type.parameters().get(i), unique(label)));
     }
     if (type.results().size() > 1) {
       throw new EmitException(name + ": at most one result is supported");
@@ -61,11 +64,21 @@ public final class Code {
     return locals.get(index);
   }
 
-  /** Declares a local variable; it starts as zero. */
+  /**
+   * Declares a local variable; it starts as zero.
+   *
+   * @param label its name in the text form; a number is added where the function has that name
+   */
   public Local local(ValueType localType, String label) {
-    Local local = new Local(locals.size(), localType, label);
+    Local local = new Local(locals.size(), localType, unique(label));
     locals.add(local);
     return local;
+  }
+
+  private String unique(String label) {
+    Integer before = names.get(label);
+    names.put(label, before == null ? 1 : before + 1);
+    return before == null ? label : unique(label + "." + (before + 1));
   }
 
   public Code get(Local local) {
