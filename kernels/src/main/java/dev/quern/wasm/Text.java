@@ -84,8 +84,8 @@ final class Text {
       case LANE -> " " + instruction.b();
       case SHUFFLE -> lanes(instruction.lanes());
       case CONST_I32, CONST_I64 -> " " + instruction.a();
-      case CONST_F32 -> " " + Float.intBitsToFloat((int) instruction.a());
-      case CONST_F64 -> " " + Double.longBitsToDouble(instruction.a());
+      case CONST_F32 -> " " + real(Float.intBitsToFloat((int) instruction.a()));
+      case CONST_F64 -> " " + real(Double.longBitsToDouble(instruction.a()));
       case CONST_V128 ->
           " i32x4 "
               + (int) instruction.a()
@@ -102,6 +102,20 @@ final class Text {
       case TYPE -> signature(types.get((int) instruction.a()), null);
       default -> "";
     };
+  }
+
+  private static String real(float value) {
+    return Float.isInfinite(value) || Float.isNaN(value) ? real((double) value) : "" + value;
+  }
+
+  private static String real(double value) {
+    if (Double.isNaN(value)) {
+      return "nan";
+    }
+    if (Double.isInfinite(value)) {
+      return value > 0 ? "inf" : "-inf";
+    }
+    return "" + value;
   }
 
   private Function callee(int index) {
