@@ -153,12 +153,6 @@ public final class WasmModule {
   }
 
   private void encodeImports(Binary out) {
-    for (Function function : imports) {
-      out.name("env");
-      out.name(function.name());
-      out.u8(0);
-      out.u32(types.indexOf(function.type()));
-    }
     if (memory != null) {
       out.name("env");
       out.name("memory");
@@ -176,6 +170,12 @@ public final class WasmModule {
       out.u8(0x70);
       out.u8(0);
       out.u32(table);
+    }
+    for (Function function : imports) {
+      out.name("env");
+      out.name(function.name());
+      out.u8(0);
+      out.u32(types.indexOf(function.type()));
     }
   }
 
