@@ -14,9 +14,11 @@ import java.util.function.Consumer;
 public final class Code {
   /** A block, loop or if that branches may target. */
   public static final class Label {
-    private final int frame;
+    private final int depth;
+    private final Frame frame;
 
-    private Label(int frame) {
+    private Label(int depth, Frame frame) {
+      this.depth = depth;
       this.frame = frame;
     }
   }
@@ -238,7 +240,7 @@ public final class Code {
 
   private Code nested(Opcode opcode, Consumer<Label> inner) {
     enter(opcode, null);
-    inner.accept(new Label(frames.size() - 1));
+    inner.accept(new Label(frames.size() - 1, frames.get(frames.size() - 1)));
     leave();
     return this;
   }
@@ -271,7 +273,7 @@ public final class Code {
 
   public Code br(Label label) {
     popResult(target(label), "br");
-    body.add(new Instruction(Opcode.BR, frames.size() - 1 - label.frame, 0));
+    body.add(new Instruction(Opcode.BR, frames.size() - 1 - label.depth, 0));
     markUnreachable();
     return this;
   }
@@ -283,16 +285,15 @@ public final class Code {
     if (result != null) {
       push(result);
     }
-    body.add(new Instruction(Opcode.BR_IF, frames.size() - 1 - label.frame, 0));
+    body.add(new Instruction(Opcode.BR_IF, frames.size() - 1 - label.depth, 0));
     return this;
   }
 
   private ValueType target(Label label) {
-    if (label.frame >= frames.size()) {
+    if (label.depth >= frames.size() || frames.get(label.depth) != label.frame) {
       throw problem("branch to a block that has ended");
     }
-    Frame frame = frames.get(label.frame);
-    return frame.opcode == Opcode.LOOP ? null : frame.result;
+    return label.frame.opcode == Opcode.LOOP ? null : label.frame.result;
   }
 
   public Code call(Function function) {
