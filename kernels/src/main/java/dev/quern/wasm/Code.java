@@ -197,9 +197,22 @@ public final class Code {
     if (opcode.immediate() != Immediate.LANE) {
       throw new EmitException(opcode.mnemonic() + " takes no lane");
     }
+    if (lane < 0 || lane >= lanes(opcode)) {
+      throw new EmitException(opcode.mnemonic() + " has no lane " + lane);
+    }
     apply(opcode);
     body.add(new Instruction(opcode, 0, lane));
     return this;
+  }
+
+  /** The number of lanes that the shape in a mnemonic names, 4 in {@code f32x4.add}. */
+  private static int lanes(Opcode opcode) {
+    String mnemonic = opcode.mnemonic();
+    int lanes = 0;
+    for (int i = mnemonic.indexOf('x') + 1; mnemonic.charAt(i) != '.'; i++) {
+      lanes = lanes * 10 + mnemonic.charAt(i) - '0';
+    }
+    return lanes;
   }
 
   /** Picks sixteen bytes from two vectors: lanes 0-15 of the first, 16-31 of the second. */
