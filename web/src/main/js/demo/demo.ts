@@ -2,7 +2,7 @@ import { QuernError, forget, pipeline } from '../quern.js';
 import type { FeatureExtraction } from '../sdk/pipeline.js';
 import type { ScheduleRow } from '../sdk/protocol.js';
 import type { Timing } from '../sdk/session.js';
-import { clearProgress, hideTrouble, showProgress, showTrouble } from './loading.js';
+import { clearProgress, hideTrouble, showProgress, showTrouble, showTuningOff } from './loading.js';
 import { Panel } from './panel.js';
 import { MOST_LINES, linesOf, rank, type Ranked } from './ranking.js';
 import { SAMPLE_LINES } from './samples.js';
@@ -22,6 +22,7 @@ const measure = byId<HTMLButtonElement>('measure');
 const note = byId('engine-note');
 const panel = new Panel();
 const parameters = new URLSearchParams(location.search);
+const tune = parameters.get('tune') !== 'off';
 
 let extract: FeatureExtraction | null = null;
 let ranking: AbortController | null = null;
@@ -40,6 +41,9 @@ async function start(): Promise<void> {
   setState('loading');
   hideTrouble();
   clearProgress();
+  if (!tune) {
+    showTuningOff();
+  }
   panel.reset();
   status.textContent = 'Loading the model …';
   try {
@@ -47,7 +51,7 @@ async function start(): Promise<void> {
       device: (parameters.get('device') ?? 'auto') as 'auto',
       engine: (parameters.get('engine') ?? 'auto') as 'auto',
       threads: Number(parameters.get('threads') ?? 0),
-      tune: parameters.get('tune') !== 'off',
+      tune,
       schedules: parameters.get('schedules') !== 'off',
       telemetry: parameters.get('telemetry') === 'on',
       onProgress: (progress) => {
@@ -62,7 +66,7 @@ async function start(): Promise<void> {
   listen(extract);
   setState('ready');
   await update();
-  repeat(parameters.get('tune') !== 'off' && parameters.get('repeat') !== 'off');
+  repeat(tune && parameters.get('repeat') !== 'off');
   measure.disabled = false;
 }
 

@@ -29,6 +29,11 @@ export function clearProgress(): void {
   }
 }
 
+/** Says that this session does not look for faster kernels. */
+export function showTuningOff(): void {
+  byId('out-tune').textContent = 'off';
+}
+
 /** One row per kind of trouble: its heading, and whether another try may help. */
 const TROUBLES: Record<string, { title: string; retry: boolean }> = {
   network: { title: 'The server cannot be reached.', retry: true },

@@ -46,29 +46,31 @@ export class Panel {
 
   capabilities(known: Capabilities, threads: number): void {
     this.#threads = threads;
-    const chips: [string, boolean, string][] = [
-      [threads === 1 ? '1 thread' : `${threads} threads`, threads > 1, known.threads.why],
-      ['SIMD', known.simd.available, known.simd.why],
-      ['FMA', known.fma.available, known.fma.why],
-      ['GPU', known.gpu.available, known.gpu.why],
-      [known.engine === 'wasmgc' ? 'WebAssembly GC' : 'JavaScript engine', true, ''],
+    const chips: { name: string; on: boolean; why: string }[] = [
+      {
+        name: threads === 1 ? '1 thread' : `${threads} threads`,
+        on: threads > 1,
+        why: known.threads.why,
+      },
+      ...(['simd', 'fma', 'gpu'] as const).map((fact) => ({
+        name: `${known[fact].available ? '' : 'no '}${fact.toUpperCase()}`,
+        on: known[fact].available,
+        why: known[fact].why,
+      })),
     ];
-    this.#facts.replaceChildren(
-      ...chips.map(([name, on]) => {
+    const engine =
+      known.engine === 'wasmgc' ? 'runs as WebAssembly GC.' : 'runs as JavaScript here.';
+    const items = (texts: string[]) =>
+      texts.map((text) => {
         const item = document.createElement('li');
-        item.textContent = on ? name : name === '1 thread' ? name : `no ${name}`;
-        item.classList.toggle('on', on);
+        item.textContent = text;
         return item;
-      }),
-    );
+      });
+    const facts = items(chips.map(({ name }) => name));
+    facts.forEach((item, i) => item.classList.toggle('on', chips[i]!.on));
+    this.#facts.replaceChildren(...facts);
     this.#reasons.replaceChildren(
-      ...chips
-        .filter(([, , why]) => why !== '')
-        .map(([name, , why]) => {
-          const item = document.createElement('li');
-          item.textContent = `${name}: ${why}`;
-          return item;
-        }),
+      ...items([...chips.map(({ name, why }) => `${name}: ${why}`), `The compiler ${engine}`]),
     );
   }
 

@@ -70,9 +70,6 @@ public final class Bundle {
     command.add("node");
     command.add("node_modules/esbuild/bin/esbuild");
     for (Entry entry : ENTRIES) {
-      if (entry.output().startsWith("quern-") && Files.notExists(module.resolve(entry.source()))) {
-        continue; // the engine's own starts come with the engine
-      }
       command.add(entry.output() + "=" + entry.source());
     }
     command.add("--outdir=" + output);
