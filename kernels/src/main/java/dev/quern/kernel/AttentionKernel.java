@@ -162,7 +162,7 @@ public final class AttentionKernel {
                 code.get(code.parameter(5)).mem(V128_LOAD32_SPLAT, 4L * r).set(factor);
                 for (int j = 0; j < vectors; j++) {
                   code.get(code.parameter(2)).get(tile.accumulator(r, j)).get(factor);
-                  code.op(F32X4_MUL).mem(V128_STORE, r * spec.outRow() * 4L + 16L * j);
+                  code.op(F32X4_MUL).mem(V128_STORE, 4L * r * spec.outRow() + 16L * j);
                 }
               }
             });

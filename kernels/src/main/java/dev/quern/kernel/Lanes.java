@@ -11,7 +11,10 @@ import dev.quern.wasm.ValueType;
  * Emits f32 arithmetic once for both widths: four lanes of a vector, or the single float of a tail.
  * Both run the same formulas in the same order, so that an element's value does not depend on where
  * in its row it stands.
+ *
+ * <p>Coefficients have the digits that their sources print.
  */
+@SuppressWarnings("FloatingPointLiteralPrecision")
 final class Lanes {
   /** Round to nearest by adding: the float's low mantissa bits then hold the whole number. */
   private static final float MAGIC = 12582912f;
