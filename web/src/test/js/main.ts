@@ -10,6 +10,7 @@ import './telemetry.test.js';
 import './session.test.js';
 import './tokenizer.test.js';
 import './page.test.js';
+import './engine.test.js';
 
 declare const process: {
   env: Record<string, string>;

@@ -132,8 +132,10 @@ export class Session {
 
   progress(phase, loaded, total) {
     const now = performance.now();
-    if (loaded < total && now - (this.progressed ?? 0) < PROGRESS_MILLISECONDS) return;
-    this.progressed = now;
+    const last = this.progressed ?? { at: 0 };
+    if (loaded < total && now - last.at < PROGRESS_MILLISECONDS) return;
+    if (last.phase === phase && last.loaded === loaded) return;
+    this.progressed = { at: now, phase, loaded };
     this.notify({ type: 'progress', phase, loaded, total });
   }
 
