@@ -235,6 +235,8 @@ byId('forget').addEventListener('click', async () => {
   note.textContent = 'Forgotten. Reload the page to begin as on a first visit.';
 });
 
+// Where there is room beside the panel, the lines are open to paste over.
+byId<HTMLDetailsElement>('lines-box').open = matchMedia('(min-width: 900px)').matches;
 lines.value = SAMPLE_LINES.join('\n');
 void update();
 void start();

@@ -6,9 +6,9 @@ import { History, draw, words } from './chart.js';
 
 const SOURCES: Record<ScheduleRow['source'], string> = {
   heuristic: 'rule',
-  stored: 'earlier visit',
-  server: 'other devices',
-  tuned: 'tuned here',
+  stored: 'stored',
+  server: 'shared',
+  tuned: 'tuned',
 };
 
 const byId = <T extends Element>(id: string) => document.getElementById(id) as unknown as T;
@@ -19,7 +19,7 @@ export class Panel {
   readonly #chart = byId<SVGSVGElement>('chart');
   readonly #chartWords = byId<HTMLElement>('chart-words');
   readonly #chartNow = byId<HTMLElement>('chart-now');
-  readonly #speed = byId<HTMLMeterElement>('speed');
+  readonly #speed = byId<HTMLElement>('speed');
   readonly #speedNow = byId<HTMLElement>('speed-now');
   readonly #speedWords = byId<HTMLElement>('speed-words');
   readonly #rows = byId<HTMLTableElement>('kernels').tBodies[0]!;
@@ -147,7 +147,9 @@ export class Panel {
     this.#speedNow.textContent = `${reached.toFixed(1)} GFLOP/s`;
     if (this.#peak) {
       const peak = this.#peak * this.#threads;
-      this.#speed.value = Math.min(1, reached / peak);
+      const share = Math.min(1, reached / peak);
+      this.#speed.style.setProperty('--share', String(share));
+      this.#speed.ariaValueNow = String(Math.round(100 * share));
       const threads = this.#threads === 1 ? 'one thread reaches' : `${this.#threads} threads reach`;
       this.#speedWords.textContent = `${Math.round((100 * reached) / peak)} % of the ${peak.toFixed(0)} GFLOP/s that ${threads} at most on this device, over the whole inference.`;
     }
