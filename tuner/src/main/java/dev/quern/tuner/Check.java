@@ -1,0 +1,296 @@
+package dev.quern.tuner;
+
+import dev.quern.runtime.MachineException;
+import dev.quern.runtime.TunableModel;
+import dev.quern.schedule.Schedule;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Holds a kernel against the reference on synthetic problems: whole tiles, every tail of rows, a
+ * block boundary, NaN and infinities in A and B, the columns at the edges of tiles and blocks, and
+ * the memory behind the output. What is sampled is computed in double precision; the tolerance is
+ * the bound that holds for any order of summation, {@code k·eps·Σ|a||b|}.
+ */
+public final class Check {
+  private static final double EPSILON = 1.0 / (1 << 24);
+
+  /** Relative and absolute slack for an epilogue's own approximations. */
+  private static final double EPILOGUE = 4e-6;
+
+  /** Rows with hazards: their outputs are not finite, and no other row may see that. */
+  private static final int NAN_ROW = 2;
+
+  private static final int INFINITE_ROW = 5;
+  private static final int SPREAD = 12;
+
+  private final TunableModel model;
+  private final TunableModel.Kernel kernel;
+  private final int k;
+  private final int n;
+  private final float[] b;
+  private float[] a = new float[0];
+  private final List<float[]> extras = new ArrayList<>();
+  private final Map<Integer, double[]> expected = new HashMap<>();
+  private int random = 0x2545f491;
+
+  /** Prepares the problem of one kernel: B holds {@code 4·k·n} bytes while this is alive. */
+  public Check(TunableModel model, TunableModel.Kernel kernel) {
+    this.model = model;
+    this.kernel = kernel;
+    this.k = kernel.k();
+    this.n = kernel.n();
+    this.b = new float[k * n];
+    // Sums of about 1, where an activation is neither saturated nor linear.
+    float scale = (float) (2 / Math.sqrt(k));
+    for (int i = 0; i < b.length; i++) {
+      b[i] = scale * next();
+    }
+    if (n > 8) {
+      b[(k / 2) * n + n / 3] = Float.NaN;
+      b[(k / 3) * n + n - 2] = Float.POSITIVE_INFINITY;
+    }
+    for (int i = 0; i < kernel.extras().size(); i++) {
+      extras.add(new float[0]);
+    }
+  }
+
+  /** The check of one schedule, done in small pieces so that it fits idle slices. */
+  public final class Run {
+    private final Schedule schedule;
+    private final List<Integer> problems = new ArrayList<>();
+    private int next;
+    private String reason;
+
+    private Run(Schedule schedule) {
+      this.schedule = schedule;
+      int mr = schedule.mr();
+      for (int tail = 1; tail < mr; tail++) {
+        problems.add(tail);
+      }
+      for (int tail = 0; tail < mr; tail++) {
+        problems.add(mr + tail);
+      }
+      if (schedule.mc() > mr && schedule.mc() <= 256) {
+        problems.add(schedule.mc() + mr + 1);
+      }
+    }
+
+    /** Runs one problem. */
+    public void step() {
+      int rows = problems.get(next++);
+      try {
+        reason = compare(schedule, rows);
+      } catch (MachineException trap) {
+        reason = "m=" + rows + ": " + trap.getMessage();
+      }
+    }
+
+    /** Whether nothing is left to do: all problems passed, or one failed. */
+    public boolean done() {
+      return reason != null || next == problems.size();
+    }
+
+    /** What is wrong; null if nothing was so far. */
+    public String reason() {
+      return reason;
+    }
+  }
+
+  /** Starts the check of a schedule that is installed. */
+  public Run start(Schedule schedule) {
+    return new Run(schedule);
+  }
+
+  /**
+   * Checks a schedule that is installed in one go.
+   *
+   * @return what is wrong, or null
+   */
+  public String run(Schedule schedule) {
+    Run run = start(schedule);
+    while (!run.done()) {
+      run.step();
+    }
+    return run.reason();
+  }
+
+  private String compare(Schedule schedule, int rows) {
+    grow(rows);
+    float[] got =
+        model.evaluate(kernel, schedule, new TunableModel.Problem(rows, a, b, List.copyOf(extras)));
+    if (got.length < (rows + 1) * n) {
+      return "m=" + rows + ": the output holds " + got.length + " numbers, not " + (rows + 1) * n;
+    }
+    for (int column = 0; column < n; column++) {
+      if (got[rows * n + column] != TunableModel.GUARD) {
+        return "m=" + rows + ": writes past the last row, at column " + column;
+      }
+    }
+    for (int i = 0; i < rows * n; i++) {
+      if (got[i] == TunableModel.GUARD) {
+        return "m=" + rows + ": does not write row " + i / n + ", column " + i % n;
+      }
+    }
+    List<Integer> columns = columns(schedule);
+    for (int row = 0; row < rows; row++) {
+      if (rows > 2 * schedule.mr() && !edge(row, rows, schedule)) {
+        continue;
+      }
+      for (int column : columns) {
+        String wrong = compare(row, column, rows, got[row * n + column]);
+        if (wrong != null) {
+          return "m=" + rows + ": " + wrong;
+        }
+      }
+    }
+    return null;
+  }
+
+  /** In a large problem only the rows around the edges of tiles and blocks are compared. */
+  private static boolean edge(int row, int rows, Schedule schedule) {
+    int mr = schedule.mr();
+    int mc = schedule.mc();
+    return row <= NAN_ROW
+        || row == mr - 1
+        || row == mr
+        || (row >= mc - 1 && row <= mc + 1)
+        || row == rows - 1;
+  }
+
+  private List<Integer> columns(Schedule schedule) {
+    List<Integer> list = new ArrayList<>();
+    for (int i = 0; i < Math.min(n, schedule.nr() + 1); i++) {
+      include(list, i);
+    }
+    for (int i = n - 1; i >= Math.max(0, n - n % schedule.nr() - 2); i--) {
+      include(list, i);
+    }
+    for (int at = schedule.nc(); at < n && list.size() < 96; at += schedule.nc()) {
+      include(list, at - 1);
+      include(list, at);
+    }
+    include(list, n / 3);
+    include(list, Math.max(0, n - 2));
+    for (int i = 0; i < SPREAD; i++) {
+      include(list, (int) ((long) n * (2 * i + 1) / (2 * SPREAD)));
+    }
+    return list;
+  }
+
+  private static void include(List<Integer> list, int column) {
+    if (!list.contains(column)) {
+      list.add(column);
+    }
+  }
+
+  private String compare(int row, int column, int rows, float got) {
+    double[] known = expected.get(row * n + column);
+    if (known == null) {
+      known = reference(row, column);
+      expected.put(row * n + column, known);
+    }
+    double want = known[0];
+    double allowed = known[1];
+    boolean same =
+        Double.isNaN(want)
+            ? Float.isNaN(got)
+            : Double.isInfinite(want) ? got == want : Math.abs(got - want) <= allowed;
+    if (!same && !finite(want) && !finite(got) && !plain()) {
+      // Which kind of not-finite an activation makes of an infinity is not the schedule's doing.
+      same = true;
+    }
+    if (same) {
+      return null;
+    }
+    return "row "
+        + row
+        + " of "
+        + rows
+        + ", column "
+        + column
+        + " is "
+        + show(got)
+        + " where the reference has "
+        + show(want);
+  }
+
+  private boolean plain() {
+    return kernel.extras().isEmpty();
+  }
+
+  private static boolean finite(double value) {
+    return !Double.isNaN(value) && !Double.isInfinite(value);
+  }
+
+  /** Also what is no number: messages are made where no printing of floats is at hand. */
+  private static String show(double value) {
+    if (Double.isNaN(value)) {
+      return "NaN";
+    }
+    return Double.isInfinite(value) ? (value < 0 ? "-infinity" : "infinity") : Json.number(value);
+  }
+
+  /** The expected output and how far from it a kernel may be. */
+  private double[] reference(int row, int column) {
+    double sum = 0;
+    double size = 0;
+    for (int i = 0; i < k; i++) {
+      double product = (double) a[row * k + i] * b[i * n + column];
+      sum += product;
+      size += Math.abs(product);
+    }
+    double bound = (k + 2) * EPSILON * size;
+    float[] operands = new float[extras.size()];
+    for (int i = 0; i < operands.length; i++) {
+      operands[i] = extras.get(i)[kernel.extras().get(i).index(row, column, n)];
+    }
+    double want = kernel.epilogue().apply((float) sum, operands);
+    if (!finite(want) || !finite(bound)) {
+      return new double[] {want, 0};
+    }
+    double below = kernel.epilogue().apply((float) (sum - bound), operands);
+    double above = kernel.epilogue().apply((float) (sum + bound), operands);
+    double moved = Math.max(Math.abs(below - want), Math.abs(above - want));
+    return new double[] {want, moved + bound * EPILOGUE + EPILOGUE * (1 + Math.abs(want))};
+  }
+
+  /** Makes A and the extras large enough; rows that exist keep their numbers. */
+  private void grow(int rows) {
+    int had = a.length / k;
+    if (rows <= had) {
+      return;
+    }
+    float[] larger = new float[rows * k];
+    System.arraycopy(a, 0, larger, 0, a.length);
+    for (int i = a.length; i < larger.length; i++) {
+      larger[i] = next();
+    }
+    if (had <= NAN_ROW && rows > NAN_ROW) {
+      larger[NAN_ROW * k + k / 4] = Float.NaN;
+    }
+    if (had <= INFINITE_ROW && rows > INFINITE_ROW) {
+      larger[INFINITE_ROW * k + k - 1] = Float.NEGATIVE_INFINITY;
+    }
+    a = larger;
+    for (int i = 0; i < extras.size(); i++) {
+      float[] old = extras.get(i);
+      float[] wider = new float[kernel.extras().get(i).size(rows, n)];
+      System.arraycopy(old, 0, wider, 0, Math.min(old.length, wider.length));
+      for (int j = old.length; j < wider.length; j++) {
+        wider[j] = next();
+      }
+      extras.set(i, wider);
+    }
+  }
+
+  /** Marsaglia's xorshift, the same on every platform: a number of [-1, 1). */
+  private float next() {
+    random ^= random << 13;
+    random ^= random >>> 17;
+    random ^= random << 5;
+    return (random >> 8) * (1f / (1 << 23));
+  }
+}
