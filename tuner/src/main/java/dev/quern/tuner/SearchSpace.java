@@ -117,8 +117,7 @@ public record SearchSpace(int k, int n, RowBucket bucket, DeviceProfile profile)
         // One row shares nothing of B between rows, so that its tile never fills many registers.
         boolean fills = 100 * used >= REGISTER_FILL * registers || mr == bucket.most();
         if (used <= registers && fills && used >= Math.min(9, registers)) {
-          int unroll = mr * (nr / 4) >= 10 ? 2 : 4;
-          tiles.add(blocked(mr, nr, unroll, fma));
+          tiles.add(blocked(mr, nr, Heuristic.unroll(mr, nr), fma));
         }
       }
     }
