@@ -113,16 +113,17 @@ final class ElementwiseRules {
     }
     ProgramBuilder p = new ProgramBuilder(types);
     int value = 0;
-    if (asInputs) {
-      value = s.has(1) ? p.op(MAX, value, 1) : value;
-      value = s.has(2) ? p.op(MIN, value, types.size() - 1) : value;
-    } else {
-      if (s.attribute("min").isPresent()) {
-        value = p.op(MAX, value, p.constant(type, s.real("min", 0)));
-      }
-      if (s.attribute("max").isPresent()) {
-        value = p.op(MIN, value, p.constant(type, s.real("max", 0)));
-      }
+    // A limit that is absent is the type's largest finite number: infinities become finite.
+    double huge = type == DataType.FLOAT ? Float.MAX_VALUE : Double.MAX_VALUE;
+    if (asInputs && s.has(1)) {
+      value = p.op(MAX, value, 1);
+    } else if (type.isFloating()) {
+      value = p.op(MAX, value, p.constant(type, asInputs ? -huge : s.real("min", -huge)));
+    }
+    if (asInputs && s.has(2)) {
+      value = p.op(MIN, value, types.size() - 1);
+    } else if (type.isFloating()) {
+      value = p.op(MIN, value, p.constant(type, asInputs ? huge : s.real("max", huge)));
     }
     if (value == 0) {
       s.alias(0, 0);

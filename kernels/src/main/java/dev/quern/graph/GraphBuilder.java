@@ -2,6 +2,7 @@ package dev.quern.graph;
 
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -49,6 +50,22 @@ public final class GraphBuilder {
   /** The constant of a name; null if it is none. */
   Constant constantOrNull(String name) {
     return constants.get(name);
+  }
+
+  /** Gives a constant another name, which makes its own name free. */
+  String renameConstant(String name) {
+    Constant old = constants.remove(name);
+    String renamed = fresh(name);
+    values.remove(name);
+    constant(new Constant(renamed, old.type(), old.shape(), old.data()));
+    for (int i = 0; i < nodes.size(); i++) {
+      if (nodes.get(i).inputs().contains(name)) {
+        List<String> inputs = new ArrayList<>(nodes.get(i).inputs());
+        Collections.replaceAll(inputs, name, renamed);
+        nodes.set(i, nodes.get(i).withInputs(inputs));
+      }
+    }
+    return renamed;
   }
 
   /** Whether a name is taken. */

@@ -163,11 +163,12 @@ public final class GraphImporter {
       throw new Unsupported("no node defines it", "export the model again");
     }
     String source = runtime(value, name);
-    if (!source.equals(name) || builder.constantOrNull(name) != null) {
+    if (source.equals(name) && builder.constantOrNull(name) != null) {
+      source = builder.renameConstant(name);
+      known.put(name, new Known(value.value, value.contents, source));
+    }
+    if (!source.equals(name)) {
       // Another name for a value, or a constant: a copy, so that the output is a node's own.
-      if (builder.isDefined(name)) {
-        throw new Unsupported("it is a constant", "remove it from the outputs");
-      }
       builder.node(
           new Node(name, "", "Reshape", List.of(source), List.of(name), Map.of()),
           value.value().type(),

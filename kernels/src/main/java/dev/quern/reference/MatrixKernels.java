@@ -1,0 +1,187 @@
+package dev.quern.reference;
+
+import dev.quern.graph.Node;
+import dev.quern.onnx.DataType;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** Matrix products and attention. Sums are accumulated in f64 and rounded once. */
+final class MatrixKernels {
+  private MatrixKernels() {}
+
+  /**
+   * {@code quern.MatMul}: A {@code [.., m, k]} times each of B_1 … B_parts, concatenated along n;
+   * then the epilogue on the result and the extras.
+   */
+  static Tensor matMul(Interpreter.Call call) {
+    Node node = call.node();
+    int parts = (int) node.integer("parts", 1);
+    boolean transposed = node.integer("transB", 0) != 0;
+    Tensor a = call.input(0);
+    long[] dims = call.dims();
+    Tensor product = Tensor.zeros(a.type(), dims);
+    int rank = dims.length;
+    int n = (int) dims[rank - 1];
+    int column = 0;
+    for (int part = 0; part < parts; part++) {
+      Tensor b = call.input(1 + part);
+      int width = (int) b.dims()[b.rank() - (transposed ? 2 : 1)];
+      multiply(a, b, transposed, product, column, width, n);
+      column += width;
+    }
+    if (!node.hasProgram()) {
+      return product;
+    }
+    List<Tensor> operands = new ArrayList<>(List.of(product));
+    for (int i = 1 + parts; i < node.inputs().size(); i++) {
+      operands.add(call.input(i));
+    }
+    return Elementwise.run(node.program("program"), operands, dims);
+  }
+
+  /** Writes columns {@code column} to {@code column + width - 1} of a product with n columns. */
+  private static void multiply(
+      Tensor a, Tensor b, boolean transposed, Tensor product, int column, int width, int n) {
+    long[] dims = product.dims();
+    int m = (int) dims[dims.length - 2];
+    int k = (int) a.dims()[a.rank() - 1];
+    long[] batch = Arrays.copyOf(dims, dims.length - 2);
+    int[] stridesA = Strided.broadcast(Arrays.copyOf(a.dims(), a.rank() - 2), batch);
+    int[] stridesB = Strided.broadcast(Arrays.copyOf(b.dims(), b.rank() - 2), batch);
+    int[] indexA = new int[batch.length];
+    int[] indexB = new int[batch.length];
+    int matrixA = 0;
+    int matrixB = 0;
+    double[] row = new double[k];
+    double[] sums = new double[width];
+    for (int out = column; m > 0 && n > 0 && out < product.size(); out += m * n) {
+      for (int i = 0; i < m; i++) {
+        read(a, (matrixA * m + i) * k, row);
+        Arrays.fill(sums, 0);
+        if (b.type() == DataType.FLOAT) {
+          rowTimes(row, b.floats(), matrixB * k * width, transposed, sums);
+        } else {
+          rowTimes(row, b.doubles(), matrixB * k * width, transposed, sums);
+        }
+        write(sums, product, out + i * n);
+      }
+      matrixA = Strided.advance(indexA, matrixA, stridesA, batch, batch.length - 1);
+      matrixB = Strided.advance(indexB, matrixB, stridesB, batch, batch.length - 1);
+    }
+  }
+
+  private static void rowTimes(
+      double[] row, float[] b, int from, boolean transposed, double[] sums) {
+    int width = sums.length;
+    if (transposed) {
+      for (int j = 0; j < width; j++) {
+        double sum = 0;
+        for (int p = 0; p < row.length; p++) {
+          sum += row[p] * b[from + j * row.length + p];
+        }
+        sums[j] = sum;
+      }
+      return;
+    }
+    for (int p = 0; p < row.length; p++) {
+      double factor = row[p];
+      int at = from + p * width;
+      for (int j = 0; j < width; j++) {
+        sums[j] += factor * b[at + j];
+      }
+    }
+  }
+
+  private static void rowTimes(
+      double[] row, double[] b, int from, boolean transposed, double[] sums) {
+    int width = sums.length;
+    for (int p = 0; p < row.length; p++) {
+      for (int j = 0; j < width; j++) {
+        sums[j] += row[p] * b[from + (transposed ? j * row.length + p : p * width + j)];
+      }
+    }
+  }
+
+  /** Reads numbers from a position of an f32 or f64 tensor. */
+  static void read(Tensor source, int from, double[] target) {
+    if (source.type() == DataType.FLOAT) {
+      float[] array = source.floats();
+      for (int i = 0; i < target.length; i++) {
+        target[i] = array[from + i];
+      }
+    } else {
+      System.arraycopy(source.doubles(), from, target, 0, target.length);
+    }
+  }
+
+  /** Writes numbers to a position of an f32 or f64 tensor. */
+  static void write(double[] source, Tensor target, int at) {
+    if (target.type() == DataType.FLOAT) {
+      float[] array = target.floats();
+      for (int i = 0; i < source.length; i++) {
+        array[at + i] = (float) source[i];
+      }
+    } else {
+      System.arraycopy(source, 0, target.doubles(), at, source.length);
+    }
+  }
+
+  /**
+   * {@code quern.Attention}: for each head, {@code softmax(scale · Q·Kᵀ + mask) · V}. Q is {@code
+   * [b, sq, heads·d]}, K {@code [b, sk, heads·d]}, V {@code [b, sk, heads·dv]}, the mask broadcasts
+   * to {@code [b, heads, sq, sk]}. The result is {@code [b, sq, heads·dv]}.
+   */
+  static Tensor attention(Interpreter.Call call) {
+    Node node = call.node();
+    Tensor q = call.input(0);
+    Tensor k = call.input(1);
+    Tensor v = call.input(2);
+    int heads = (int) node.integer("heads", 1);
+    double scale = node.real("scale", 1);
+    int batch = (int) q.dims()[0];
+    int rows = (int) q.dims()[1];
+    int keys = (int) k.dims()[1];
+    int depth = (int) q.dims()[2] / heads;
+    int width = (int) v.dims()[2] / heads;
+    int[] strides = new int[4];
+    if (node.has(3)) {
+      strides = Strided.broadcast(call.input(3).dims(), new long[] {batch, heads, rows, keys});
+    }
+    Tensor result = Tensor.zeros(q.type(), batch, rows, (long) heads * width);
+    double[] query = new double[depth];
+    double[] key = new double[depth];
+    double[] value = new double[width];
+    double[] scores = new double[keys];
+    double[] sums = new double[width];
+    for (int b = 0; b < batch; b++) {
+      for (int h = 0; h < heads; h++) {
+        for (int i = 0; i < rows; i++) {
+          read(q, ((b * rows + i) * heads + h) * depth, query);
+          for (int j = 0; j < keys; j++) {
+            read(k, ((b * keys + j) * heads + h) * depth, key);
+            double sum = 0;
+            for (int p = 0; p < depth; p++) {
+              sum += query[p] * key[p];
+            }
+            scores[j] = sum * scale;
+            if (node.has(3)) {
+              int at = b * strides[0] + h * strides[1] + i * strides[2] + j * strides[3];
+              scores[j] += call.input(3).number(at);
+            }
+          }
+          RowKernels.softmax(scores);
+          Arrays.fill(sums, 0);
+          for (int j = 0; j < keys; j++) {
+            read(v, ((b * keys + j) * heads + h) * width, value);
+            for (int p = 0; p < width; p++) {
+              sums[p] += scores[j] * value[p];
+            }
+          }
+          write(sums, result, ((b * rows + i) * heads + h) * width);
+        }
+      }
+    }
+    return result;
+  }
+}
