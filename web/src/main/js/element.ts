@@ -33,7 +33,7 @@ interface Waiting {
   done(): void;
 }
 
-class QuernEmbed extends HTMLElement {
+export class QuernEmbed extends HTMLElement {
   static readonly observedAttributes = ['model', 'text', 'ui', 'label'];
 
   readonly #root: ShadowRoot;
@@ -75,7 +75,7 @@ class QuernEmbed extends HTMLElement {
     return [...this.#texts];
   }
 
-  set texts(texts: readonly string[]) {
+  set texts(texts: string[]) {
     this.#texts = Array.from(texts, String);
     this.#embedTexts();
   }

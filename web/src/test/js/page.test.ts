@@ -1,5 +1,5 @@
 import { History, niceTop, words } from '../../main/js/demo/chart.js';
-import { tile } from '../../main/js/demo/panel.js';
+import { kernelLabel, tile } from '../../main/js/demo/panel.js';
 import { linesOf, rank } from '../../main/js/demo/ranking.js';
 import { isConnect, isHello, isTexts } from '../../main/js/embed/messages.js';
 import { same, test } from './harness.js';
@@ -43,6 +43,18 @@ test('a tile reads rows by columns', () => {
   same(tile('mr=6 nr=8 mc=48 kc=384'), '6×8');
   same(tile('lanes=4'), 'lanes=4');
   same(tile(''), '–');
+});
+
+test('a kernel is told by its family, size and what follows it', () => {
+  const gelu =
+    'f32_matmul k=384 n=1536 epilogue=f32,f32;ADD(0,1);CONSTANT#1;MUL(2,3);ERF(4)[VECTOR]';
+  same(kernelLabel(gelu), 'matmul 384→1536 gelu');
+  same(
+    kernelLabel('f32_matmul k=384 n=1152 epilogue=f32,f32;ADD(0,1)[VECTOR]'),
+    'matmul 384→1152 add',
+  );
+  same(kernelLabel('f32_matmul k=8 n=4'), 'matmul 8→4');
+  same(kernelLabel('something new'), 'something new');
 });
 
 test('window messages of others are not taken for the element’s', () => {

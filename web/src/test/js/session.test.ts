@@ -183,6 +183,22 @@ test('a model that the engine refuses ends the worker', async () => {
   same(doubler.ended, true);
 });
 
+test('a signal while loading ends the worker at once', async () => {
+  engine();
+  const controller = new AbortController();
+  const creating = Session.create(new ArrayBuffer(3), {
+    signal: controller.signal,
+    onProgress: () => controller.abort(),
+  });
+  await fails('aborted', 'cancelled', () => creating);
+  same(doubler.ended, true);
+  const before = doubler;
+  await fails('aborted', 'cancelled', () =>
+    Session.create(new ArrayBuffer(3), { signal: controller.signal }),
+  );
+  same(doubler === before, true);
+});
+
 test('wrong options are refused before a worker starts', async () => {
   engine();
   await fails('argument', 'threads is 1.5', () =>

@@ -1,4 +1,6 @@
 import * as real from '../../main/js/quern.js';
+import type { QuernEmbed } from '../../main/js/element.js';
+import type { QuernEmbedElement } from '../../main/types/element.d.ts';
 import type * as told from '../../main/types/quern.d.ts';
 
 /* Compiles only while the hand-written declarations tell the truth: the module has all they promise, and nothing that they keep quiet. */
@@ -7,6 +9,8 @@ const asTold: Omit<typeof told, 'Session'> = real;
 // The constructor is private, with parameters of its own: only the rest can be compared.
 const create: typeof told.Session.create = real.Session.create;
 const nothingElse: Record<Exclude<keyof typeof real, keyof typeof told>, never> = {};
+
+export const element = (made: QuernEmbed): QuernEmbedElement => made;
 
 export async function uses(): Promise<void> {
   const session = await create(new ArrayBuffer(8), { device: 'wasm', threads: 1 });

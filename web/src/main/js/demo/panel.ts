@@ -105,7 +105,7 @@ export class Panel {
     const made = document.createElement('tr');
     made.classList.toggle('fresh', before !== undefined && before !== row.schedule);
     const cells: [string, string][] = [
-      [row.kernel, 'kernel'],
+      [kernelLabel(row.kernel), 'kernel'],
       [row.bucket, ''],
       [tile(row.schedule), 'tile'],
       [row.gflops === null ? '–' : row.gflops.toFixed(1), 'number'],
@@ -121,7 +121,7 @@ export class Panel {
         return cell;
       }),
     );
-    made.title = row.schedule;
+    made.title = `${row.kernel}\n${row.schedule}`;
     return made;
   }
 
@@ -154,6 +154,24 @@ export class Panel {
       this.#speedWords.textContent = `${Math.round((100 * reached) / peak)} % of the ${peak.toFixed(0)} GFLOP/s that ${threads} at most on this device, over the whole inference.`;
     }
   }
+}
+
+/**
+ * A kernel's signature, short enough for a phone: "matmul 384→1536 gelu" of
+ * "f32_matmul k=384 n=1536 epilogue=…".
+ */
+export function kernelLabel(signature: string): string {
+  const [family, ...rest] = signature.split(' ');
+  const numbers = new Map(rest.map((part) => part.split('=', 2) as [string, string | undefined]));
+  const [k, n] = [numbers.get('k'), numbers.get('n')];
+  if (!family || !k || !n) {
+    return signature;
+  }
+  const operators: string[] = signature.match(/[A-Z_]+(?=\()/g) ?? [];
+  const after = operators.includes('ERF')
+    ? 'gelu'
+    : [...new Set(operators)].map((operator) => operator.toLowerCase()).join(' ');
+  return `${family.replace(/^f32_/, '')} ${k}→${n} ${after}`.trim();
 }
 
 /** The tile of a schedule's text, short: "6×8" of "mr=6 nr=8 …" with what else differs from the usual. */

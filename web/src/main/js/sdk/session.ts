@@ -1,6 +1,6 @@
 import { Channel, type Port } from './channel.js';
 import { holdingCores, lockName } from './cores.js';
-import { QuernError, asQuernError, throwIfAborted } from './errors.js';
+import { QuernError, aborted, asQuernError, throwIfAborted } from './errors.js';
 import { browserLabel } from './labels.js';
 import { fetchJson, fileOf, parseManifest, resolveReference } from './manifest.js';
 import type {
@@ -189,6 +189,9 @@ export class Session extends EventTarget {
       }
     };
     const channel = new Channel(startWorker(), listen);
+    // A worker that is only loading is ended at once, whatever it does.
+    const abort = () => channel.close(aborted(signal));
+    signal?.addEventListener('abort', abort, { once: true });
     try {
       const created = await channel.request(
         'create',
@@ -206,7 +209,6 @@ export class Session extends EventTarget {
         },
         {
           transfer: source.kind === 'bytes' ? [source.bytes] : [],
-          signal,
           silence: SILENCE.create,
         },
       );
@@ -216,6 +218,8 @@ export class Session extends EventTarget {
       channel.close(error);
       void telemetry?.close();
       throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
     }
     const ready = session;
     setTimeout(() => {

@@ -88,7 +88,7 @@ public final class Bundle {
     }
     run(command);
     copy(module.resolve("src/main/pages"), output);
-    Files.copy(module.resolve("src/main/types/quern.d.ts"), output.resolve("quern.d.ts"));
+    copy(module.resolve("src/main/types"), output);
     Files.copy(
         module.resolve("node_modules/@huggingface/tokenizers/LICENSE"),
         output.resolve("quern-tokenizer.LICENSE.txt"));

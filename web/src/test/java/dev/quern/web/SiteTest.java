@@ -24,6 +24,7 @@ class SiteTest {
       assertThat(SITE.resolve(entry.output() + ending)).isNotEmptyFile();
     }
     assertThat(SITE.resolve("quern.d.ts")).isNotEmptyFile();
+    assertThat(SITE.resolve("element.d.ts")).isNotEmptyFile();
     assertThat(SITE.resolve("quern-tokenizer.LICENSE.txt")).isNotEmptyFile();
   }
 
