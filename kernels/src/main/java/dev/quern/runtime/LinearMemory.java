@@ -18,7 +18,7 @@ public interface LinearMemory {
    */
   void ensure(long bytes);
 
-  /** A view of part of it that stays valid when it grows. */
+  /** A view of part of it, {@link Addressed}, that stays valid when it grows. */
   Bytes view(long from, long length);
 
   byte getByte(long at);

@@ -133,7 +133,7 @@ final class JavetMemory implements LinearMemory {
   }
 
   /** Part of the memory, found anew at each access because the buffer changes. */
-  private final class View implements Bytes {
+  private final class View implements Addressed {
     private final long from;
     private final long length;
 
@@ -144,6 +144,11 @@ final class JavetMemory implements LinearMemory {
 
     private int position(long at, long count) {
       return (int) (from + Objects.checkFromIndexSize(at, count, length));
+    }
+
+    @Override
+    public long address() {
+      return from;
     }
 
     @Override

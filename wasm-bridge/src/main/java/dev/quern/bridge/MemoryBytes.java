@@ -1,9 +1,10 @@
 package dev.quern.bridge;
 
 import dev.quern.onnx.Bytes;
+import dev.quern.runtime.Addressed;
 
 /** A view of the kernels' memory: addresses stay right when the memory grows. */
-final class MemoryBytes implements Bytes {
+final class MemoryBytes implements Addressed {
   private final int address;
   private final long size;
 
@@ -13,8 +14,8 @@ final class MemoryBytes implements Bytes {
     this.size = size;
   }
 
-  /** Where it starts. */
-  long address() {
+  @Override
+  public long address() {
     return address & 0xffffffffL;
   }
 

@@ -1,0 +1,440 @@
+package dev.quern.runtime;
+
+import dev.quern.graph.Graph;
+import dev.quern.graph.Value;
+import dev.quern.kernel.KernelSpec;
+import dev.quern.kernel.MatmulKernel;
+import dev.quern.kernel.StepRecord;
+import dev.quern.plan.Activation;
+import dev.quern.plan.Arg;
+import dev.quern.plan.Base;
+import dev.quern.plan.Plan;
+import dev.quern.plan.Planner;
+import dev.quern.plan.Step;
+import dev.quern.plan.Work;
+import dev.quern.reference.Tensor;
+import dev.quern.runtime.KernelTable.Wanted;
+import dev.quern.runtime.RunException.Reason;
+import dev.quern.schedule.Heuristic;
+import dev.quern.schedule.RowBucket;
+import dev.quern.schedule.Schedule;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A model on a machine: its weights packed, its kernels installed, a program for each set of sizes.
+ * A run is {@link #bind}, writing the inputs where {@link #address} says, {@link #execute}, and
+ * reading the outputs; nothing is allocated in linear memory for sizes that were seen before.
+ *
+ * <p>Linear memory, from its start: {@link Control}'s words, the model's file with its weights,
+ * further weights, records of the programs, the threads' scratch, the arena.
+ */
+public final class ModelRunner {
+  /** Sets of sizes whose programs are kept. */
+  private static final int MOST_PROGRAMS = 8;
+
+  /** Elements below which a step is not shared out to threads. */
+  private static final long SMALL = 2048;
+
+  private final Machine machine;
+  private final Plan plan;
+  private final Limits limits;
+  private final KernelTable table;
+  private final long[] weights;
+  private final long programsAt;
+  private final long scratchAt;
+  private final Map<String, Schedule> adopted = new LinkedHashMap<>();
+  private final Map<String, Program> programs = new LinkedHashMap<>();
+  private final List<Integer> freePrograms = new ArrayList<>();
+  private final double packMilliseconds;
+  private long scratchStride;
+  private long arenaAt;
+  private long arenaEnd;
+  private boolean timing;
+  private Program current;
+
+  private ModelRunner(Machine machine, Plan plan, Limits limits, long top) {
+    this.machine = machine;
+    this.plan = plan;
+    this.limits = limits;
+    this.table = new KernelTable(machine);
+    double start = machine.now();
+    WeightLoader.Loaded loaded = WeightLoader.load(machine, plan.weights(), top);
+    weights = loaded.addresses();
+    packMilliseconds = machine.now() - start;
+    programsAt = Arena.align(loaded.top());
+    scratchAt =
+        Arena.align(programsAt + (long) MOST_PROGRAMS * plan.steps().size() * StepRecord.SIZE);
+    layOut(0);
+    machine.memory().putInt(Control.THREADS, machine.threads());
+  }
+
+  /**
+   * Plans a graph, loads its weights and installs the kernels that need no sizes. The first module
+   * it installs is the walker's.
+   *
+   * @param graph optimised; constants whose data is {@link Addressed} stay where they are
+   * @param top the first address that is free
+   * @throws dev.quern.plan.PlanException naming every node that no kernel is made for
+   * @throws MachineException if memory or a module is refused
+   */
+  public static ModelRunner load(Machine machine, Graph graph, Limits limits, long top) {
+    Plan plan = Planner.plan(graph);
+    machine.install(Walker.module(machine.features().threads()).encode());
+    ModelRunner runner = new ModelRunner(machine, plan, limits, Math.max(top, Control.FREE));
+    List<Wanted> wanted = new ArrayList<>();
+    for (Step step : plan.steps()) {
+      if (!(step.kernel() instanceof KernelSpec.Matmul)) {
+        wanted.add(new Wanted(step.kernel(), null));
+      }
+    }
+    runner.table.install(wanted);
+    return runner;
+  }
+
+  public Plan plan() {
+    return plan;
+  }
+
+  public Machine machine() {
+    return machine;
+  }
+
+  /** Time spent on packing weights, emitting kernels, and compiling them. */
+  public double packMilliseconds() {
+    return packMilliseconds;
+  }
+
+  public double emitMilliseconds() {
+    return table.emitMilliseconds();
+  }
+
+  public double compileMilliseconds() {
+    return table.compileMilliseconds();
+  }
+
+  // --- runs ---
+
+  /**
+   * Prepares a run with inputs of these dimensions.
+   *
+   * @return floating-point operations of the run
+   * @throws RunException naming the input that does not fit
+   */
+  public double bind(Map<String, long[]> inputs) {
+    Map<String, Long> symbols = Sizes.bind(plan, inputs);
+    String key = symbols.toString();
+    Program known = programs.remove(key);
+    if (known == null) {
+      known = program(symbols);
+    }
+    // The newest stands last; the first is the one to go.
+    programs.put(key, known);
+    current = known;
+    return known.flops();
+  }
+
+  /** The address of an input or output of the bound run. */
+  public long address(String name) {
+    return bound().arena()[plan.places().get(name)];
+  }
+
+  /** The dimensions of an input or output of the bound run. */
+  public long[] dims(Value value) {
+    return value.shape().evaluate(bound().symbols());
+  }
+
+  /**
+   * Runs what is bound.
+   *
+   * @throws RunException if it was cancelled, an index is out of range, or the engine failed
+   */
+  public void execute() {
+    int status = machine.run(bound().address(), 0, plan.steps().size());
+    if (status != Control.OK) {
+      throw failure(status);
+    }
+  }
+
+  private RunException failure(int status) {
+    if (status == Control.CANCELLED) {
+      return new RunException(Reason.CANCELLED, "the run was cancelled");
+    }
+    int record = machine.memory().getInt(Control.ERROR_STEP);
+    int index = (record - bound().address()) / StepRecord.SIZE;
+    String step =
+        index >= 0 && index < plan.steps().size() ? plan.steps().get(index).name() : "unknown";
+    if (status == Control.INDEX_OUT_OF_RANGE) {
+      return new RunException(
+          Reason.INPUT,
+          "node '"
+              + step
+              + "': the index "
+              + machine.memory().getInt(Control.ERROR_VALUE)
+              + " is out of range, of 0.."
+              + (machine.memory().getInt(record + StepRecord.arg(3)) - 1));
+    }
+    return new RunException(
+        Reason.ENGINE,
+        status == Control.BARRIER_TIMED_OUT
+            ? "a compute thread stopped answering"
+            : "a kernel failed with status " + status);
+  }
+
+  private Program bound() {
+    if (current == null) {
+      throw new IllegalStateException("no run is bound");
+    }
+    return current;
+  }
+
+  /** Runs the model on tensors: what a test or a tool needs. */
+  public Map<String, Tensor> run(Map<String, Tensor> inputs) {
+    Map<String, long[]> dims = new LinkedHashMap<>();
+    inputs.forEach((name, tensor) -> dims.put(name, tensor.dims()));
+    bind(dims);
+    for (Value input : plan.inputs()) {
+      byte[] bytes = inputs.get(input.name()).toBytes();
+      machine.memory().write(address(input.name()), bytes, 0, bytes.length);
+    }
+    execute();
+    Map<String, Tensor> outputs = new LinkedHashMap<>();
+    for (Value output : plan.outputs()) {
+      long bytes = Sizes.bytes(output, bound().symbols());
+      outputs.put(
+          output.name(),
+          Tensor.fromBytes(
+              output.type(), machine.memory().view(address(output.name()), bytes), dims(output)));
+    }
+    return outputs;
+  }
+
+  // --- programs ---
+
+  private Program program(Map<String, Long> symbols) {
+    long scratch = 0;
+    int count = plan.steps().size();
+    int[] rows = new int[count];
+    Schedule[] schedules = new Schedule[count];
+    double flops = 0;
+    List<Wanted> wanted = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      Step step = plan.steps().get(i);
+      scratch = Math.max(scratch, step.scratch().evaluate(symbols));
+      flops += step.flops().evaluate(symbols);
+      if (step.kernel() instanceof KernelSpec.Matmul matmul
+          && step.work() instanceof Work.Blocks blocks) {
+        rows[i] = (int) blocks.rows().evaluate(symbols);
+        RowBucket bucket = RowBucket.of(Math.max(1, rows[i]));
+        schedules[i] = schedule(matmul, bucket, blocks, symbols);
+        wanted.add(new Wanted(matmul, schedules[i]));
+      }
+    }
+    table.install(wanted);
+    long[] sizes = new long[plan.activations().size()];
+    for (Activation activation : plan.activations()) {
+      sizes[activation.id()] = activation.bytes().evaluate(symbols);
+    }
+    Arena arena = Arena.place(plan.activations(), sizes);
+    if (scratch > scratchStride) {
+      layOut(scratch);
+    }
+    machine.memory().ensure(arenaAt + arena.bytes());
+    arenaEnd = Math.max(arenaEnd, arenaAt + arena.bytes());
+    long[] addresses = new long[sizes.length];
+    for (int i = 0; i < addresses.length; i++) {
+      addresses[i] = arenaAt + arena.offset(i);
+    }
+    if (programs.size() == MOST_PROGRAMS) {
+      String oldest = programs.keySet().iterator().next();
+      freePrograms.add(programs.remove(oldest).address());
+    }
+    int address =
+        freePrograms.isEmpty()
+            ? (int) (programsAt + (long) programs.size() * count * StepRecord.SIZE)
+            : freePrograms.removeLast();
+    Program program = new Program(address, symbols, addresses, rows, schedules, flops);
+    for (int i = 0; i < count; i++) {
+      write(program, i);
+    }
+    return program;
+  }
+
+  /** More scratch moves the arena, and with it every address that programs hold. */
+  private void layOut(long scratch) {
+    scratchStride = Arena.align(scratch);
+    arenaAt = scratchAt + scratchStride * machine.threads();
+    arenaEnd = arenaAt;
+    programs.clear();
+    freePrograms.clear();
+    current = null;
+    machine.memory().ensure(arenaAt);
+    machine.memory().putInt(Control.SCRATCH, (int) scratchAt);
+    machine.memory().putInt(Control.SCRATCH_STRIDE, (int) scratchStride);
+  }
+
+  private void write(Program program, int index) {
+    Step step = plan.steps().get(index);
+    int[] words = new int[StepRecord.SIZE / 4];
+    for (int i = 0; i < step.args().size(); i++) {
+      Arg arg = step.args().get(i);
+      long value = arg.value().evaluate(program.symbols());
+      if (arg.base() instanceof Base.OfActivation(int id)) {
+        value += program.arena()[id];
+      } else if (arg.base() instanceof Base.OfWeight(int id)) {
+        value += weights[id];
+      }
+      words[StepRecord.arg(i) / 4] = (int) value;
+    }
+    long items;
+    long grain;
+    Schedule schedule = program.schedules()[index];
+    if (step.work() instanceof Work.Blocks blocks) {
+      int n = (int) blocks.columns().evaluate(program.symbols());
+      int rowBlocks = MatmulKernel.blocks(program.rows()[index], schedule.mc());
+      int columnBlocks = MatmulKernel.blocks(n, schedule.nc());
+      words[StepRecord.arg(MatmulKernel.M_BLOCKS) / 4] = rowBlocks;
+      words[StepRecord.arg(MatmulKernel.N_BLOCKS) / 4] = columnBlocks;
+      items = blocks.batch().evaluate(program.symbols()) * rowBlocks * columnBlocks;
+      grain = 1;
+    } else {
+      Work.Items work = (Work.Items) step.work();
+      items = work.count().evaluate(program.symbols());
+      grain = grain(items, work.unit().evaluate(program.symbols()));
+    }
+    words[StepRecord.SLOT / 4] = table.slot(step.kernel(), schedule);
+    words[StepRecord.ITEMS / 4] = (int) items;
+    words[StepRecord.GRAIN / 4] = (int) Math.max(1, grain);
+    words[StepRecord.FLAGS / 4] = timing ? StepRecord.TIMED : 0;
+    machine.memory().writeInts(record(program, index), words, 0, words.length);
+  }
+
+  /** Some pieces a thread, so that one that is descheduled delays little; none that is tiny. */
+  private long grain(long items, long unit) {
+    int threads = machine.threads();
+    long least = (SMALL + Math.max(1, unit) - 1) / Math.max(1, unit);
+    long pieces = threads * 4L;
+    return threads == 1 ? items : Math.max(least, (items + pieces - 1) / pieces);
+  }
+
+  private static long record(Program program, int step) {
+    return program.address() + (long) step * StepRecord.SIZE;
+  }
+
+  // --- schedules ---
+
+  private static String key(KernelSpec.Matmul kernel, RowBucket bucket) {
+    return kernel.signature() + " @ " + bucket.label();
+  }
+
+  private Schedule schedule(
+      KernelSpec.Matmul kernel, RowBucket bucket, Work.Blocks work, Map<String, Long> symbols) {
+    Schedule chosen = adopted.get(key(kernel, bucket));
+    if (chosen != null) {
+      return chosen;
+    }
+    int k = kernel.k() > 0 ? kernel.k() : 64;
+    int n = kernel.n() > 0 ? kernel.n() : (int) Math.max(1, work.columns().evaluate(symbols));
+    return heuristic(k, n, bucket);
+  }
+
+  Schedule heuristic(int k, int n, RowBucket bucket) {
+    return Heuristic.schedule(
+        k,
+        n,
+        bucket,
+        machine.features(),
+        limits.registers(),
+        limits.l1Bytes(),
+        limits.l2Bytes(),
+        machine.threads());
+  }
+
+  // --- what the tuner's view needs ---
+
+  KernelTable table() {
+    return table;
+  }
+
+  Program current() {
+    return current;
+  }
+
+  /** The first address behind everything that a run touches. */
+  long end() {
+    return Arena.align(Math.max(arenaEnd, arenaAt));
+  }
+
+  long scratchBytes() {
+    return scratchStride;
+  }
+
+  Schedule adopted(KernelSpec.Matmul kernel, RowBucket bucket) {
+    return adopted.get(key(kernel, bucket));
+  }
+
+  void adopt(KernelSpec.Matmul kernel, RowBucket bucket, Schedule schedule) {
+    table.install(List.of(new Wanted(kernel, schedule)));
+    adopted.put(key(kernel, bucket), schedule);
+    for (Program program : programs.values()) {
+      for (int i = 0; i < program.schedules().length; i++) {
+        if (plan.steps().get(i).kernel().equals(kernel) && program.bucket(i) == bucket) {
+          setSchedule(program, i, schedule);
+        }
+      }
+    }
+  }
+
+  void setSchedule(Program program, int step, Schedule schedule) {
+    program.schedules()[step] = schedule;
+    write(program, step);
+  }
+
+  /** Whether a step of any program, or an adoption, uses a kernel with this schedule. */
+  boolean uses(KernelSpec.Matmul kernel, Schedule schedule) {
+    for (Map.Entry<String, Schedule> entry : adopted.entrySet()) {
+      if (entry.getValue().equals(schedule)
+          && entry.getKey().startsWith(kernel.signature() + " @")) {
+        return true;
+      }
+    }
+    for (Program program : programs.values()) {
+      for (int i = 0; i < program.schedules().length; i++) {
+        if (schedule.equals(program.schedules()[i])
+            && plan.steps().get(i).kernel().equals(kernel)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  /** Switches the clock on or off in the records of all programs. */
+  public void timeSteps(boolean on) {
+    timing = on;
+    for (Program program : programs.values()) {
+      for (int i = 0; i < plan.steps().size(); i++) {
+        machine.memory().putInt(record(program, i) + StepRecord.FLAGS, on ? StepRecord.TIMED : 0);
+      }
+    }
+  }
+
+  /** Milliseconds that a step took in the last timed run. */
+  public double stepMilliseconds(int step) {
+    long record = record(bound(), step);
+    return machine.memory().getDouble(record + StepRecord.END)
+        - machine.memory().getDouble(record + StepRecord.START);
+  }
+
+  /** Floating-point operations of a step of the bound run. */
+  public double stepFlops(int step) {
+    return plan.steps().get(step).flops().evaluate(bound().symbols());
+  }
+
+  /** The schedule of a matmul step of the bound run, null for other steps. */
+  public Schedule stepSchedule(int step) {
+    return bound().schedules()[step];
+  }
+}

@@ -1,0 +1,165 @@
+package dev.quern.runtime;
+
+import dev.quern.graph.Constant;
+import dev.quern.kernel.PackKernel;
+import dev.quern.plan.Weight;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Gives every weight its address. The model's file lies in linear memory; weights that are used as
+ * they are stay where they are in it, packed ones are written over their own bytes where they fit,
+ * so that loading needs the file and one weight's scratch, not two copies.
+ */
+final class WeightLoader {
+  private static final int LINE = 64;
+
+  private record Span(long from, long to) {}
+
+  private final Machine machine;
+  private final List<Weight> weights;
+  private final long[] addresses;
+  private final List<Span> used = new ArrayList<>();
+  private final int packer;
+  private long top;
+  private long scratch;
+
+  private WeightLoader(Machine machine, List<Weight> weights, long top) {
+    this.machine = machine;
+    this.weights = weights;
+    this.addresses = new long[weights.size()];
+    this.top = Arena.align(top);
+    this.packer = machine.load(PackKernel.module(machine.features().threads()).encode());
+  }
+
+  /** What loading gave: an address a weight, and the first free address behind them. */
+  record Loaded(long[] addresses, long top) {}
+
+  /**
+   * Loads all weights.
+   *
+   * @param top the first address behind the model's file
+   */
+  static Loaded load(Machine machine, List<Weight> weights, long top) {
+    WeightLoader loader = new WeightLoader(machine, weights, top);
+    loader.load();
+    return new Loaded(loader.addresses, loader.top);
+  }
+
+  private void load() {
+    for (Weight weight : weights) {
+      for (Constant part : weight.parts()) {
+        if (part.data() instanceof Addressed file) {
+          used.add(new Span(file.address(), file.address() + file.size()));
+        }
+      }
+    }
+    used.sort((a, b) -> Long.compare(a.from, b.from));
+    for (Weight weight : weights) {
+      addresses[weight.id()] = weight.packed() ? place(weight) : raw(weight.parts().get(0));
+    }
+    // Scratch lies behind everything, and is given back: nothing keeps it.
+    scratch = Arena.align(top);
+    for (Weight weight : weights) {
+      if (weight.packed()) {
+        pack(weight);
+      }
+    }
+  }
+
+  private long raw(Constant constant) {
+    if (constant.data() instanceof Addressed file) {
+      return file.address();
+    }
+    byte[] bytes = constant.data().toArray();
+    long at = allocate(bytes.length);
+    machine.memory().write(at, bytes, 0, bytes.length);
+    return at;
+  }
+
+  private long allocate(long bytes) {
+    long at = top;
+    // Vectors may be read a little past the end of a weight.
+    top = Arena.align(top + bytes + 16);
+    machine.memory().ensure(top);
+    return at;
+  }
+
+  private static long bytes(Weight weight) {
+    long n = 0;
+    for (Constant part : weight.parts()) {
+      n += part.shape().dim(weight.transposed() ? 0 : 1).constant();
+    }
+    return PackKernel.bytes(weight.k(), n);
+  }
+
+  /** Over the weight's own bytes if they are together, nobody else's, and suffice. */
+  private long place(Weight weight) {
+    long from = Long.MAX_VALUE;
+    long to = 0;
+    for (Constant part : weight.parts()) {
+      if (!(part.data() instanceof Addressed file)) {
+        return allocate(bytes(weight));
+      }
+      from = Math.min(from, file.address());
+      to = Math.max(to, file.address() + file.size());
+    }
+    long before = Control.FREE;
+    long after = machine.memory().size();
+    int inside = 0;
+    for (Span span : used) {
+      if (span.to <= from) {
+        before = Math.max(before, span.to);
+      } else if (span.from >= to) {
+        after = Math.min(after, span.from);
+      } else {
+        inside++;
+      }
+    }
+    long packed = bytes(weight);
+    long at = Arena.align(from);
+    if (at + packed > Math.min(after, top)) {
+      at = Math.max(from - from % LINE, before);
+    }
+    boolean alone = inside == weight.parts().size();
+    if (!alone || at + packed > Math.min(after, Math.max(to, top))) {
+      return allocate(packed);
+    }
+    // From now on these bytes, and not the old ones, are what others must keep off.
+    used.add(new Span(at, at + packed));
+    return at;
+  }
+
+  private void pack(Weight weight) {
+    long total = 0;
+    for (Constant part : weight.parts()) {
+      total += part.data().size();
+    }
+    machine.memory().ensure(scratch + total + 16);
+    // All parts leave their place before the first byte is written over it.
+    long at = scratch;
+    for (Constant part : weight.parts()) {
+      if (part.data() instanceof Addressed file) {
+        machine.memory().move(file.address(), at, file.size());
+      } else {
+        byte[] bytes = part.data().toArray();
+        machine.memory().write(at, bytes, 0, bytes.length);
+      }
+      at += part.data().size();
+    }
+    long source = scratch;
+    long target = addresses[weight.id()];
+    for (Constant part : weight.parts()) {
+      long n = part.shape().dim(weight.transposed() ? 0 : 1).constant();
+      machine.call(
+          packer,
+          weight.transposed() ? "pack_transposed" : "pack",
+          (int) source,
+          (int) target,
+          weight.k(),
+          (int) n);
+      source += part.data().size();
+      target += PackKernel.bytes(weight.k(), n);
+    }
+  }
+}
