@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Runs element-wise programs, a block of elements at a time. */
-final class Elementwise {
+public final class Elementwise {
   /** Elements a block: registers of a block stay in the first-level cache. */
   private static final int BLOCK = 256;
 
@@ -30,7 +30,7 @@ final class Elementwise {
   }
 
   /** A program's result, of a shape that all operands broadcast to. */
-  static Tensor run(ElementwiseProgram program, List<Tensor> operands, long[] dims) {
+  public static Tensor run(ElementwiseProgram program, List<Tensor> operands, long[] dims) {
     for (int i = 0; i < operands.size(); i++) {
       if (operands.get(i).type() != program.type(i)) {
         throw new IllegalArgumentException(

@@ -1,0 +1,227 @@
+package dev.quern.runtime;
+
+import dev.quern.graph.ElementwiseProgram;
+import dev.quern.kernel.KernelSpec;
+import dev.quern.kernel.MatmulKernel;
+import dev.quern.kernel.PackKernel;
+import dev.quern.kernel.StepRecord;
+import dev.quern.plan.Arg;
+import dev.quern.plan.Step;
+import dev.quern.reference.Elementwise;
+import dev.quern.reference.Tensor;
+import dev.quern.runtime.KernelTable.Wanted;
+import dev.quern.schedule.RowBucket;
+import dev.quern.schedule.Schedule;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** A {@link ModelRunner} as the tuner sees it. */
+public final class TunableRunner implements TunableModel {
+  private final ModelRunner runner;
+  private final Machine machine;
+  private final List<Kernel> kernels = new ArrayList<>();
+  private final Map<String, KernelSpec.Matmul> specs = new LinkedHashMap<>();
+  private final int packer;
+  private float[] packedFrom;
+  private long packedAt;
+
+  public TunableRunner(ModelRunner runner) {
+    this.runner = runner;
+    this.machine = runner.machine();
+    this.packer = machine.load(PackKernel.module(machine.features().threads()).encode());
+    Map<String, Integer> layers = new LinkedHashMap<>();
+    Map<String, Step> first = new LinkedHashMap<>();
+    for (Step step : runner.plan().steps()) {
+      if (step.kernel() instanceof KernelSpec.Matmul matmul
+          && matmul.layout() == KernelSpec.Layout.PANELS) {
+        String signature = matmul.signature();
+        specs.put(signature, matmul);
+        layers.merge(signature, 1, Integer::sum);
+        first.putIfAbsent(signature, step);
+      }
+    }
+    specs.forEach((signature, spec) ->
+        kernels.add(
+            new Kernel(
+                signature,
+                spec.k(),
+                spec.n(),
+                extras(spec, first.get(signature)),
+                epilogue(spec.epilogue()),
+                layers.get(signature))));
+  }
+
+  private static List<Extra> extras(KernelSpec.Matmul spec, Step step) {
+    List<Extra> extras = new ArrayList<>();
+    for (int e = 0; e < spec.extras().size(); e++) {
+      Arg rowStride = step.args().get(MatmulKernel.EXTRAS + 3 * e + 1);
+      extras.add(
+          new Extra(!rowStride.value().is(0), spec.extras().get(e) == KernelSpec.Extra.VECTOR));
+    }
+    return extras;
+  }
+
+  private static Epilogue epilogue(ElementwiseProgram program) {
+    if (program == null) {
+      return (accumulator, extras) -> accumulator;
+    }
+    return (accumulator, extras) -> {
+      List<Tensor> operands = new ArrayList<>();
+      operands.add(Tensor.of(new float[] {accumulator}, 1));
+      for (float extra : extras) {
+        operands.add(Tensor.of(new float[] {extra}, 1));
+      }
+      return Elementwise.run(program, operands, new long[] {1}).floats()[0];
+    };
+  }
+
+  private KernelSpec.Matmul spec(Kernel kernel) {
+    return specs.get(kernel.signature());
+  }
+
+  @Override
+  public List<Kernel> kernels() {
+    return kernels;
+  }
+
+  @Override
+  public List<Site> sites() {
+    Program program = runner.current();
+    if (program == null) {
+      return List.of();
+    }
+    List<Site> sites = new ArrayList<>();
+    for (Kernel kernel : kernels) {
+      Map<RowBucket, List<Integer>> buckets = new LinkedHashMap<>();
+      List<Step> steps = runner.plan().steps();
+      for (int i = 0; i < steps.size(); i++) {
+        if (program.rows()[i] > 0 && steps.get(i).kernel().equals(spec(kernel))) {
+          buckets.computeIfAbsent(program.bucket(i), bucket -> new ArrayList<>()).add(i);
+        }
+      }
+      buckets.forEach(
+          (bucket, list) -> sites.add(new Site(kernel, bucket, program.rows()[list.get(0)], list)));
+    }
+    return sites;
+  }
+
+  @Override
+  public Schedule schedule(Kernel kernel, RowBucket bucket) {
+    Schedule adopted = runner.adopted(spec(kernel), bucket);
+    return adopted != null ? adopted : runner.heuristic(kernel.k(), kernel.n(), bucket);
+  }
+
+  @Override
+  public void install(Kernel kernel, Schedule schedule) {
+    runner.table().install(List.of(new Wanted(spec(kernel), schedule)));
+  }
+
+  @Override
+  public void discard(Kernel kernel, Schedule schedule) {
+    if (!runner.uses(spec(kernel), schedule)) {
+      runner.table().discard(spec(kernel), schedule);
+    }
+  }
+
+  @Override
+  public void adopt(Kernel kernel, RowBucket bucket, Schedule schedule) {
+    runner.adopt(spec(kernel), bucket, schedule);
+  }
+
+  @Override
+  public void setSchedule(int step, Schedule schedule) {
+    runner.setSchedule(runner.current(), step, schedule);
+  }
+
+  @Override
+  public void timeSteps(boolean on) {
+    runner.timeSteps(on);
+  }
+
+  @Override
+  public double stepSeconds(int step) {
+    return runner.stepMilliseconds(step) / 1000;
+  }
+
+  @Override
+  public double runStep(int step, int times) {
+    int program = runner.current().address();
+    double start = machine.now();
+    for (int i = 0; i < times; i++) {
+      int status = machine.run(program, step, step + 1);
+      if (status != Control.OK) {
+        throw new MachineException("step " + step + " ended with status " + status);
+      }
+    }
+    return (machine.now() - start) / 1000;
+  }
+
+  @Override
+  public float[] evaluate(Kernel kernel, Schedule schedule, Problem problem) {
+    int k = kernel.k();
+    int n = kernel.n();
+    int rows = problem.rows();
+    KernelSpec.Matmul spec = spec(kernel);
+    // Behind everything that a run touches: B, A, C with a row of guard, extras, one record.
+    long b = runner.end();
+    long a = Arena.align(b + PackKernel.bytes(k, n) + 16);
+    long c = Arena.align(a + 4L * rows * k + 16);
+    long next = Arena.align(c + 4L * (rows + 1) * n + 16);
+    int[] words = new int[StepRecord.SIZE / 4];
+    for (int e = 0; e < kernel.extras().size(); e++) {
+      Extra extra = kernel.extras().get(e);
+      int size = extra.size(rows, n);
+      machine.memory().ensure(next + 4L * size + 64);
+      machine.memory().writeFloats(next, problem.extras().get(e), 0, size);
+      int word = StepRecord.arg(MatmulKernel.EXTRAS + 3 * e) / 4;
+      words[word] = (int) next;
+      words[word + 1] = extra.rows() ? extra.columns() ? 4 * n : 4 : 0;
+      next = Arena.align(next + 4L * size + 16);
+    }
+    machine.memory().ensure(next + StepRecord.SIZE);
+    packed(problem.b(), k, n, b, a);
+    machine.memory().writeFloats(a, problem.a(), 0, rows * k);
+    float[] guard = new float[(rows + 1) * n];
+    Arrays.fill(guard, GUARD);
+    machine.memory().writeFloats(c, guard, 0, guard.length);
+    int rowBlocks = MatmulKernel.blocks(rows, schedule.mc());
+    int columnBlocks = MatmulKernel.blocks(n, schedule.nc());
+    words[StepRecord.SLOT / 4] = runner.table().slot(spec, schedule);
+    words[StepRecord.ITEMS / 4] = rowBlocks * columnBlocks;
+    words[StepRecord.GRAIN / 4] = 1;
+    words[StepRecord.arg(MatmulKernel.A) / 4] = (int) a;
+    words[StepRecord.arg(MatmulKernel.B) / 4] = (int) b;
+    words[StepRecord.arg(MatmulKernel.C) / 4] = (int) c;
+    words[StepRecord.arg(MatmulKernel.M) / 4] = rows;
+    words[StepRecord.arg(MatmulKernel.M_BLOCKS) / 4] = rowBlocks;
+    words[StepRecord.arg(MatmulKernel.N_BLOCKS) / 4] = columnBlocks;
+    machine.memory().writeInts(next, words, 0, words.length);
+    int status = machine.run((int) next, 0, 1);
+    if (status != Control.OK) {
+      throw new MachineException("the kernel ended with status " + status);
+    }
+    machine.memory().readFloats(c, guard, 0, guard.length);
+    return guard;
+  }
+
+  /** Packs B unless the same array was packed to the same place the last time. */
+  @SuppressWarnings("ReferenceEquality") // The caller passes the same array again on purpose.
+  private void packed(float[] b, int k, int n, long at, long behind) {
+    if (b == packedFrom && at == packedAt) {
+      return;
+    }
+    machine.memory().ensure(behind + 4L * k * n + 16);
+    machine.memory().writeFloats(behind, b, 0, k * n);
+    machine.call(packer, "pack", (int) behind, (int) at, k, n);
+    packedFrom = b;
+    packedAt = at;
+  }
+
+  @Override
+  public double now() {
+    return machine.now();
+  }
+}
