@@ -46,16 +46,6 @@ public final class Main {
         });
   }
 
-  /** Where data lies unless an option says otherwise. */
-  private static Path home() {
-    String data = System.getenv("XDG_DATA_HOME");
-    Path base =
-        data == null || data.isBlank()
-            ? Path.of(System.getProperty("user.home"), ".local", "share")
-            : Path.of(data);
-    return base.resolve("quern");
-  }
-
   /** Options that each command that serves has. */
   private static final class Data {
     @Option(
@@ -82,7 +72,7 @@ public final class Main {
 
     Options options(String host, int port) {
       Options options =
-          Options.in(home())
+          Options.in(Options.home())
               .withHost(host)
               .withPort(port)
               .withTelemetry(telemetry)
@@ -226,7 +216,7 @@ public final class Main {
       } else if (!task.equals("tensors")) {
         throw new ImportException("--task is tensors or feature-extraction, not '" + task + "'");
       }
-      Path directory = store == null ? Options.in(home()).store() : store;
+      Path directory = store == null ? Options.in(Options.home()).store() : store;
       Manifest manifest =
           new ModelImport(new FileWeightStore(directory))
               .files(new ModelImport.Description(name, task, licence, pipeline), path);

@@ -21,6 +21,18 @@ public record Options(
         "127.0.0.1", 0, directory.resolve("weights"), directory.resolve("quern.db"), false, true);
   }
 
+  /**
+   * Where data lies unless an option says otherwise: {@code quern} in the user's data directory.
+   */
+  public static Path home() {
+    String data = System.getenv("XDG_DATA_HOME");
+    Path base =
+        data == null || data.isBlank()
+            ? Path.of(System.getProperty("user.home"), ".local", "share")
+            : Path.of(data);
+    return base.resolve("quern");
+  }
+
   public Options withHost(String host) {
     return new Options(host, port, store, database, telemetry, isolation);
   }

@@ -64,6 +64,9 @@ public interface Page extends AutoCloseable {
   /** Uncaught errors and unhandled rejections so far, oldest first. */
   List<String> errors();
 
+  /** Whether it can still be used: neither closed, nor its browser ended. */
+  boolean isOpen();
+
   @Override
   void close();
 }

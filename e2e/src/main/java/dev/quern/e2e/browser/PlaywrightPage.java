@@ -15,6 +15,7 @@ final class PlaywrightPage implements Page {
   private final PlaywrightBrowser browser;
   private final BrowserContext context;
   private final com.microsoft.playwright.Page page;
+  private volatile boolean closed;
   private final List<String> console = new CopyOnWriteArrayList<>();
   private final List<String> errors = new CopyOnWriteArrayList<>();
 
@@ -91,7 +92,13 @@ final class PlaywrightPage implements Page {
   }
 
   @Override
+  public boolean isOpen() {
+    return !closed && browser.isOpen();
+  }
+
+  @Override
   public void close() {
+    closed = true;
     browser.callIfOpen(
         () -> {
           context.close();

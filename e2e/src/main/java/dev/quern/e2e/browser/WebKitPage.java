@@ -131,6 +131,11 @@ final class WebKitPage implements Page {
   }
 
   @Override
+  public boolean isOpen() {
+    return !closed && browser.isOpen();
+  }
+
+  @Override
   public void close() {
     if (closed) {
       return;

@@ -2,6 +2,7 @@ package dev.quern.e2e.harness;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -16,7 +17,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -24,7 +24,6 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.stream.Collectors;
 
 /**
  * A local server in front of Quern's: it serves pages and files of its own, takes what the page
@@ -84,9 +83,11 @@ public final class Front implements AutoCloseable {
   private sealed interface Content {
     String type();
 
-    record Text(String type, byte[] bytes) implements Content {}
+    Map<String, String> headers();
 
-    record Stored(String type, Path file) implements Content {}
+    record Bytes(String type, byte[] bytes, Map<String, String> headers) implements Content {}
+
+    record Stored(String type, Path file, Map<String, String> headers) implements Content {}
   }
 
   /**
@@ -117,17 +118,17 @@ public final class Front implements AutoCloseable {
 
   /** Serves a text at a path. */
   public void serve(String path, String type, String text) {
-    serve(path, type, text.getBytes(StandardCharsets.UTF_8));
+    serve(path, type, text.getBytes(StandardCharsets.UTF_8), Map.of());
   }
 
-  /** Serves bytes at a path. */
-  public void serve(String path, String type, byte[] bytes) {
-    contents.put(path, new Content.Text(type, bytes));
+  /** Serves bytes at a path, with headers beside those of every answer here. */
+  public void serve(String path, String type, byte[] bytes, Map<String, String> headers) {
+    contents.put(path, new Content.Bytes(type, bytes, headers));
   }
 
   /** Serves a file at a path; it is read anew for each request. */
   public void serve(String path, String type, Path file) {
-    contents.put(path, new Content.Stored(type, file));
+    contents.put(path, new Content.Stored(type, file, Map.of()));
   }
 
   /** Stops serving a path, so that a large body can be freed. */
@@ -185,14 +186,10 @@ public final class Front implements AutoCloseable {
 
   private void answer(HttpExchange exchange, String path, Content content) throws IOException {
     ownHeaders(exchange, content.type());
+    content.headers().forEach(exchange.getResponseHeaders()::set);
     switch (content) {
-      case Content.Text text ->
-          send(
-              exchange,
-              path,
-              200,
-              text.bytes().length,
-              new java.io.ByteArrayInputStream(text.bytes()));
+      case Content.Bytes text ->
+          send(exchange, path, 200, text.bytes().length, new ByteArrayInputStream(text.bytes()));
       case Content.Stored stored -> {
         try (InputStream in = Files.newInputStream(stored.file())) {
           send(exchange, path, 200, Files.size(stored.file()), in);
@@ -275,11 +272,6 @@ public final class Front implements AutoCloseable {
       sent += count;
     }
     out.close();
-  }
-
-  /** The paths with their own content, for messages. */
-  List<String> paths() {
-    return contents.keySet().stream().sorted().collect(Collectors.toList());
   }
 
   @Override

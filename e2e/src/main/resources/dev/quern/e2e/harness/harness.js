@@ -1,0 +1,161 @@
+/*
+ * The page that commands and tests drive: it loads the SDK like any site does and offers its calls by name. Tensors come and go
+ * over HTTP, because a driver's evaluate carries JSON only; everything else is JSON.
+ */
+import * as quern from '/quern.js';
+
+const ARRAYS = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+};
+
+/** What is open, by the caller's id: a session, its pipeline if it has one, and what its events said. */
+const opened = new Map();
+
+function find(id) {
+  const entry = opened.get(id);
+  if (!entry) {
+    throw new Error(`nothing is open under the id ${id}`);
+  }
+  return entry;
+}
+
+async function bytesOf(url) {
+  const response = await fetch(url);
+  if (!response.ok) {
+    throw new Error(`${url} answered ${response.status}`);
+  }
+  return response.arrayBuffer();
+}
+
+async function send(url, data) {
+  const response = await fetch(url, { method: 'PUT', body: data });
+  if (!response.ok) {
+    throw new Error(`${url} answered ${response.status}`);
+  }
+}
+
+/** Sums the timings of the runs that an action makes. */
+async function timed(entry, action) {
+  const from = entry.latency.length;
+  const started = performance.now();
+  const value = await action();
+  // Events arrive while the action waits; one turn lets the last one in.
+  await new Promise((go) => setTimeout(go, 0));
+  const runs = entry.latency.slice(from);
+  const sum = (field) => runs.reduce((total, run) => total + run[field], 0);
+  return {
+    value,
+    timing: {
+      milliseconds: sum('milliseconds'),
+      wall: performance.now() - started,
+      flops: sum('flops'),
+      shapes: runs.map((run) => run.shape),
+      first: runs.some((run) => run.first),
+    },
+  };
+}
+
+const calls = {
+  capabilities: () => quern.capabilities(),
+
+  forget: () => quern.forget(),
+
+  async create({ id, model, pipeline, options }) {
+    const progress = {};
+    const settings = {
+      ...options,
+      onProgress: (p) => {
+        (progress[p.phase] ??= []).push([p.loaded, p.total]);
+      },
+    };
+    const started = performance.now();
+    const extract = pipeline ? await quern.pipeline('feature-extraction', model, settings) : null;
+    const session = extract ? extract.session : await quern.Session.create(model, settings);
+    const entry = { session, extract, latency: [], tuned: [], refused: [], progress };
+    for (const kind of ['latency', 'tuned', 'refused']) {
+      session.addEventListener(kind, (event) => entry[kind].push(event.detail));
+    }
+    opened.set(id, entry);
+    return {
+      inputs: session.inputs,
+      outputs: session.outputs,
+      device: session.device,
+      threads: session.threads,
+      capabilities: session.capabilities,
+      phases: session.phases,
+      milliseconds: performance.now() - started,
+    };
+  },
+
+  async run({ id, inputs, to }) {
+    const entry = find(id);
+    const tensors = {};
+    for (const { name, type, dims, url } of inputs) {
+      tensors[name] = new quern.Tensor(type, new ARRAYS[type](await bytesOf(url)), dims);
+    }
+    const { value, timing } = await timed(entry, () => entry.session.run(tensors));
+    const outputs = [];
+    for (const [name, tensor] of Object.entries(value)) {
+      const url = `${to}/${outputs.length}`;
+      await send(url, tensor.data);
+      outputs.push({ name, type: tensor.type, dims: tensor.dims, url });
+    }
+    return { outputs, timing };
+  },
+
+  async embed({ id, texts, to }) {
+    const entry = find(id);
+    const { value, timing } = await timed(entry, () => entry.extract(texts));
+    const all = new Float32Array(value.vectors.length * value.width);
+    value.vectors.forEach((vector, i) => all.set(vector, i * value.width));
+    await send(to, all);
+    const { tokens, truncated, width, milliseconds } = value;
+    return { tokens, truncated, width, milliseconds, timing };
+  },
+
+  async describe({ id }) {
+    const { session, tuned, refused, progress } = find(id);
+    return { ...(await session.describe()), tuned, refused, progress };
+  },
+
+  async tuning({ id, tune }) {
+    await find(id).session.tuning(tune);
+    return null;
+  },
+
+  async release({ id }) {
+    const entry = find(id);
+    opened.delete(id);
+    await (entry.extract ?? entry.session).release();
+    return null;
+  },
+};
+
+/** Calls by name; a failure is a value too, so that its code and problems arrive. */
+async function call(name, request) {
+  try {
+    return { value: await calls[name](request) };
+  } catch (thrown) {
+    return {
+      failed: {
+        code: thrown?.code ?? '',
+        message: String(thrown?.message ?? thrown),
+        problems: thrown?.problems ?? [],
+      },
+    };
+  }
+}
+
+window.quern = quern;
+window.quernHarness = { call, opened };
