@@ -133,18 +133,23 @@ record Report(
     lines.add("");
     Timing median = median();
     lines.add(
-        fixed(
+        String.format(
+            Locale.ROOT,
             "latency  first %.1f ms; median of %s after it %.1f ms",
             timings.getFirst().milliseconds(),
             plural(timings.size() - 1, "run"),
             median.milliseconds()));
     String peak =
         state.path("peakGflops").isNumber()
-            ? fixed(" (peak of one core, measured: %.1f)", state.path("peakGflops").asDouble())
+            ? String.format(
+                Locale.ROOT,
+                " (peak of one core, measured: %.1f)",
+                state.path("peakGflops").asDouble())
             : "";
-    lines.add(fixed("speed    %.1f GFLOP/s", median.gflops()) + peak);
+    lines.add(String.format(Locale.ROOT, "speed    %.1f GFLOP/s", median.gflops()) + peak);
     phases(lines);
-    lines.add(fixed("memory   %.1f MB", state.path("memoryBytes").asDouble() / 1e6));
+    lines.add(
+        String.format(Locale.ROOT, "memory   %.1f MB", state.path("memoryBytes").asDouble() / 1e6));
     lines.add("");
     schedules(lines);
     return String.join("\n", lines);
@@ -153,13 +158,13 @@ record Report(
   private void cosineMatrix(List<String> lines) {
     StringBuilder head = new StringBuilder("cosine ");
     for (int i = 0; i < texts.size(); i++) {
-      head.append(fixed("%8d", i + 1));
+      head.append(String.format(Locale.ROOT, "%8d", i + 1));
     }
     lines.add(head.toString());
     for (int i = 0; i < texts.size(); i++) {
-      StringBuilder line = new StringBuilder(fixed("%6d ", i + 1));
+      StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "%6d ", i + 1));
       for (int j = 0; j < texts.size(); j++) {
-        line.append(fixed("%8.4f", cosine(i, j)));
+        line.append(String.format(Locale.ROOT, "%8.4f", cosine(i, j)));
       }
       String cut = embeddings.truncated().get(i) ? ", cut to the model's length" : "";
       line.append("  ").append(shorten(texts.get(i)));
@@ -173,8 +178,10 @@ record Report(
     facts
         .path("phases")
         .properties()
-        .forEach(
-            phase -> parts.add(fixed("%s %.1f ms", phase.getKey(), phase.getValue().asDouble())));
+        .forEach(phase ->
+            parts.add(
+                String.format(
+                    Locale.ROOT, "%s %.1f ms", phase.getKey(), phase.getValue().asDouble())));
     if (!parts.isEmpty()) {
       lines.add("load     " + String.join(", ", parts));
     }
@@ -189,7 +196,7 @@ record Report(
     for (JsonNode row : rows) {
       String speed =
           row.path("gflops").isNumber()
-              ? fixed(" %.1f GFLOP/s", row.path("gflops").asDouble())
+              ? String.format(Locale.ROOT, " %.1f GFLOP/s", row.path("gflops").asDouble())
               : "";
       lines.add(
           "  %s  rows %s  %s  %s%s  x%d"
@@ -201,10 +208,6 @@ record Report(
                   speed,
                   row.path("layers").asInt()));
     }
-  }
-
-  private static String fixed(String format, Object... values) {
-    return String.format(Locale.ROOT, format, values);
   }
 
   private static String plural(int count, String noun) {
