@@ -18,6 +18,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -115,7 +116,7 @@ final class Assets {
     }
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     Brotli.compress(new ByteArrayInputStream(bytes), bytes.length, out);
-    Path part = Files.createTempFile(variants, "asset", ".part");
+    Path part = variants.resolve(UUID.randomUUID() + ".part");
     Files.write(part, out.toByteArray());
     Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     return out.toByteArray();

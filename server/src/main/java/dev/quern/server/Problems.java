@@ -37,6 +37,10 @@ final class Problems {
   }
 
   private static void fromJavalin(HttpResponseException exception, Context ctx) {
+    String methods = exception.getDetails().get("availableMethods");
+    if (methods != null) {
+      ctx.header("Allow", methods);
+    }
     String detail =
         switch (exception.getStatus()) {
           case 404 -> "there is nothing at " + ctx.method() + " " + ctx.path();

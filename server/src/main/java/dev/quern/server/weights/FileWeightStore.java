@@ -18,6 +18,7 @@ import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.stream.Stream;
 
 /**
@@ -26,7 +27,6 @@ import java.util.stream.Stream;
  * process included, sees a whole file or none; several processes may share a directory.
  */
 public final class FileWeightStore implements WeightStore {
-  private static final String TEMPORARY = ".part";
   private static final int BUFFER = 1 << 18;
 
   private final Path blobs;
@@ -44,14 +44,16 @@ public final class FileWeightStore implements WeightStore {
     MessageDigest chunk = Digests.sha256();
     List<String> chunks = new ArrayList<>();
     long length = 0;
-    Path part = Files.createTempFile(blobs, "put", TEMPORARY);
+    Path part = part(blobs);
     try {
       try (FileChannel out = FileChannel.open(part, StandardOpenOption.WRITE)) {
         byte[] buffer = new byte[BUFFER];
         int inChunk = 0;
         int count;
-        // A buffer never crosses a chunk's end, since its size divides a chunk's.
-        while ((count = source.readNBytes(buffer, 0, BUFFER)) > 0) {
+        // No read crosses a chunk's end.
+        while ((count =
+                source.readNBytes(buffer, 0, Math.min(BUFFER, Manifest.CHUNK_BYTES - inChunk)))
+            > 0) {
           whole.update(buffer, 0, count);
           chunk.update(buffer, 0, count);
           writeFully(out, ByteBuffer.wrap(buffer, 0, count));
@@ -83,7 +85,7 @@ public final class FileWeightStore implements WeightStore {
     if (!Brotli.available() || Files.exists(target)) {
       return;
     }
-    Path part = Files.createTempFile(blobs, "brotli", TEMPORARY);
+    Path part = part(blobs);
     try {
       try (InputStream in = Files.newInputStream(blob);
           OutputStream out = new BufferedOutputStream(Files.newOutputStream(part))) {
@@ -117,7 +119,7 @@ public final class FileWeightStore implements WeightStore {
 
   @Override
   public void register(Manifest manifest) throws IOException {
-    Path part = Files.createTempFile(models, "manifest", TEMPORARY);
+    Path part = part(models);
     try {
       try (FileChannel out = FileChannel.open(part, StandardOpenOption.WRITE)) {
         writeFully(out, ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(manifest)));
@@ -147,6 +149,11 @@ public final class FileWeightStore implements WeightStore {
       }
     }
     return found;
+  }
+
+  /** A new empty file; unlike the JDK's temporary files it gets the rights that others get. */
+  private static Path part(Path directory) throws IOException {
+    return Files.createFile(directory.resolve(UUID.randomUUID() + ".part"));
   }
 
   private static Path variant(Path blob) {

@@ -1,0 +1,88 @@
+package dev.quern.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.quern.server.weights.FileWeightStore;
+import dev.quern.server.weights.Manifest;
+import dev.quern.server.weights.ModelImport;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+class MainTest {
+  @TempDir private Path directory;
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  private int run(String... args) {
+    CommandLine command = Main.commandLine();
+    command.setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true));
+    return command.execute(args);
+  }
+
+  @Test
+  void importPutsAModelIntoAStore() throws Exception {
+    Path file = Files.write(directory.resolve("net.onnx"), new byte[] {8, 6});
+    Path store = directory.resolve("store");
+    assertThat(run("import", "net", file.toString(), "--store", store.toString())).isZero();
+    assertThat(out.toString()).contains("model  net.onnx  2 bytes").contains("Put net into");
+    Manifest manifest = new FileWeightStore(store).manifest("net").orElseThrow();
+    assertThat(manifest.task()).isEqualTo("tensors");
+    assertThat(manifest.pipeline()).isNull();
+  }
+
+  @Test
+  void mistakesAreSaidInOneLine() {
+    String absent = directory.resolve("absent.onnx").toString();
+    assertThat(run("import", "net", absent, "--store", directory.toString())).isEqualTo(1);
+    assertThat(err.toString()).startsWith("quern: there is no file or directory");
+    assertThat(run("serve", "--port", "many")).isEqualTo(2);
+    assertThat(err.toString()).contains("--port");
+  }
+
+  @Test
+  void portInUseIsSaidInOneLine() {
+    try (App app = App.start(Options.in(directory))) {
+      int status =
+          run(
+              "serve",
+              "--port",
+              Integer.toString(app.port()),
+              "--store",
+              directory.resolve("weights").toString(),
+              "--database",
+              directory.resolve("other.db").toString());
+      assertThat(status).isEqualTo(1);
+      assertThat(err.toString()).startsWith("quern: port " + app.port()).hasLineCount(1);
+    }
+  }
+
+  @Test
+  void helpNamesEveryOption() {
+    assertThat(run("serve", "--help")).isZero();
+    assertThat(out.toString())
+        .contains("--host", "--port", "--store", "--database", "--telemetry", "--no-isolation");
+  }
+
+  @Test
+  @Tag("slow")
+  void theDemoModelIsBroughtInOnce() throws Exception {
+    FileWeightStore store = new FileWeightStore(directory);
+    ModelImport models = new ModelImport(store);
+    assertThat(models.demoModel()).isTrue();
+    assertThat(models.demoModel()).isFalse();
+    Manifest manifest = store.manifest(ModelImport.DEMO_MODEL).orElseThrow();
+    assertThat(manifest.files().getFirst().bytes()).isEqualTo(90_387_606);
+    assertThat(manifest.files().getFirst().chunks()).hasSize(22);
+    assertThat(manifest.pipeline()).isEqualTo(new Manifest.PipelineOptions("mean", true, 512));
+    String damaged = manifest.files().getFirst().sha256();
+    Files.write(directory.resolve("blobs").resolve(damaged), new byte[3]);
+    assertThat(models.demoModel()).as("a damaged store is mended").isTrue();
+    assertThat(store.find(damaged).orElseThrow().identity().length()).isEqualTo(90_387_606);
+  }
+}
