@@ -1,0 +1,207 @@
+package dev.quern.graph.passes;
+
+import static dev.quern.graph.ElementwiseOp.ADD;
+import static dev.quern.graph.ElementwiseOp.DIV;
+import static dev.quern.graph.ElementwiseOp.MUL;
+
+import dev.quern.graph.Attribute;
+import dev.quern.graph.Dim;
+import dev.quern.graph.Graph;
+import dev.quern.graph.Node;
+import dev.quern.graph.Shape;
+import dev.quern.graph.passes.Programs.Operand;
+import dev.quern.graph.passes.Programs.Simple;
+import dev.quern.onnx.DataType;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Multi-head attention as exporters write it out, with {@code split(x) = transpose(reshape(x, [b,
+ * s, heads, d]), 0 2 1 3)}:
+ *
+ * <pre>
+ * y = reshape(transpose(softmax(split(q) · split(k)ᵀ · scale + mask) · split(v), 0 2 1 3), [b, s, heads·d])
+ * </pre>
+ *
+ * The scale may be a product or quotient before or after the product, on either operand; the mask
+ * may be absent; the transposes of k may be one or two.
+ */
+final class AttentionPattern {
+  private static final List<Long> SPLIT = List.of(0L, 2L, 1L, 3L);
+  private static final List<Long> SPLIT_TRANSPOSED = List.of(0L, 2L, 3L, 1L);
+
+  private final Editor editor;
+
+  private AttentionPattern(Editor editor) {
+    this.editor = editor;
+  }
+
+  static Graph run(Graph graph) {
+    Editor editor = new Editor(graph);
+    AttentionPattern pattern = new AttentionPattern(editor);
+    for (Node node : editor.source()) {
+      Node match = pattern.match(node);
+      editor.emit(match == null ? node : match);
+    }
+    return editor.finish();
+  }
+
+  /** The operand of attention that a head-wise operand was split from. */
+  private record Split(String value, Shape heads, double scale) {}
+
+  /** What the softmax is of. */
+  private record Scores(Node product, String mask, double scale) {}
+
+  private Node match(Node root) {
+    if (!root.isOnnx("Reshape")) {
+      return null;
+    }
+    Node turned = editor.definition(root.inputs().getFirst());
+    if (turned == null || !turned.isOnnx("Transpose") || !turned.ints("perm").equals(SPLIT)) {
+      return null;
+    }
+    Node weighted = product(turned.inputs().getFirst());
+    if (weighted == null || weighted.integer("transB", 0) != 0) {
+      return null;
+    }
+    Node softmax = editor.definition(weighted.inputs().get(0));
+    Split v = split(weighted.inputs().get(1), SPLIT);
+    if (v == null || v.scale != 1 || softmax == null || !softmax.isOnnx("Softmax")) {
+      return null;
+    }
+    Scores scores = scores(softmax.inputs().getFirst());
+    if (scores == null) {
+      return null;
+    }
+    boolean transposed = scores.product.integer("transB", 0) != 0;
+    Split q = split(scores.product.inputs().get(0), SPLIT);
+    Split k = split(scores.product.inputs().get(1), transposed ? SPLIT : SPLIT_TRANSPOSED);
+    if (q == null || k == null || !fit(root, q, k, v)) {
+      return null;
+    }
+    Map<String, Attribute> attributes = new LinkedHashMap<>();
+    attributes.put("heads", new Attribute.Int(q.heads.dim(2).constant()));
+    attributes.put("scale", new Attribute.Real(q.scale * k.scale * scores.scale));
+    List<String> inputs = new ArrayList<>(List.of(q.value, k.value, v.value));
+    if (!scores.mask.isEmpty()) {
+      inputs.add(scores.mask);
+    }
+    return new Node(root.name(), Node.QUERN, "Attention", inputs, root.outputs(), attributes);
+  }
+
+  /** Whether heads and sizes of the operands go together, and the result joins the heads. */
+  private boolean fit(Node root, Split q, Split k, Split v) {
+    Shape result = editor.shape(root.output());
+    Dim heads = q.heads.dim(2);
+    return heads.equals(k.heads.dim(2))
+        && heads.equals(v.heads.dim(2))
+        && q.heads.dim(3).equals(k.heads.dim(3))
+        && q.heads.dim(0).equals(k.heads.dim(0))
+        && q.heads.dim(0).equals(v.heads.dim(0))
+        && k.heads.dim(1).equals(v.heads.dim(1))
+        && result.rank() == 3
+        && result.dim(0).equals(q.heads.dim(0))
+        && result.dim(1).equals(q.heads.dim(1))
+        && result.dim(2).equals(heads.times(v.heads.dim(3)))
+        && editor.type(root.output()) == DataType.FLOAT;
+  }
+
+  /** A product of two operands of four axes, without an epilogue; null if it is none. */
+  private Node product(String value) {
+    Node node = editor.definition(value);
+    boolean fits =
+        node != null
+            && node.isQuern("MatMul")
+            && node.inputs().size() == 2
+            && !node.hasProgram()
+            && editor.shape(node.inputs().get(0)).rank() == 4
+            && editor.shape(node.inputs().get(1)).rank() == 4;
+    return fits ? node : null;
+  }
+
+  private Scores scores(String value) {
+    Shape shape = editor.shape(value);
+    String at = value;
+    String mask = "";
+    Simple add = Programs.simple(editor.definition(at), ADD);
+    if (add != null && !add.left().isNumber() && !add.right().isNumber()) {
+      // The side that leads to the product is the scores, the other one the mask.
+      boolean left = leadsToProduct(add.left().value());
+      mask = (left ? add.right() : add.left()).value();
+      at = (left ? add.left() : add.right()).value();
+    }
+    Scaled scaled = scaled(at);
+    Node product = product(scaled.value);
+    boolean fits = product != null && editor.shape(product.output()).equals(shape);
+    return fits ? new Scores(product, mask, scaled.scale) : null;
+  }
+
+  private boolean leadsToProduct(String value) {
+    return product(scaled(value).value) != null;
+  }
+
+  /** A value without the numbers that it is multiplied with and divided by. */
+  private record Scaled(String value, double scale) {}
+
+  private Scaled scaled(String value) {
+    String at = value;
+    double scale = 1;
+    while (true) {
+      Simple simple = Programs.simple(editor.definition(at));
+      if (simple == null || simple.operands().size() != 2) {
+        return new Scaled(at, scale);
+      }
+      Operand left = simple.left();
+      Operand right = simple.right();
+      if (simple.op() == MUL && left.isNumber() != right.isNumber()) {
+        scale *= left.isNumber() ? left.number() : right.number();
+        at = left.isNumber() ? right.value() : left.value();
+      } else if (simple.op() == DIV && right.isNumber() && !left.isNumber()) {
+        scale /= right.number();
+        at = left.value();
+      } else {
+        return new Scaled(at, scale);
+      }
+    }
+  }
+
+  /** Walks back over scales and transposes to the reshape that split the heads. */
+  private Split split(String value, List<Long> wanted) {
+    String at = value;
+    double scale = 1;
+    List<Long> perm = List.of(0L, 1L, 2L, 3L);
+    while (true) {
+      Scaled scaled = scaled(at);
+      scale *= scaled.scale;
+      Node node = editor.definition(scaled.value);
+      if (node == null) {
+        return null;
+      }
+      at = node.inputs().getFirst();
+      if (node.isOnnx("Transpose")) {
+        List<Long> inner = node.ints("perm");
+        List<Long> composed = new ArrayList<>();
+        for (long axis : perm) {
+          composed.add(inner.get((int) axis));
+        }
+        perm = composed;
+      } else if (node.isOnnx("Reshape") && perm.equals(wanted)) {
+        Shape heads = editor.shape(node.output());
+        Shape flat = editor.shape(at);
+        boolean fits =
+            heads.rank() == 4
+                && flat.rank() == 3
+                && heads.dim(2).isConstant()
+                && heads.dim(3).isConstant()
+                && heads.dim(0).equals(flat.dim(0))
+                && heads.dim(1).equals(flat.dim(1));
+        Scaled before = scaled(at);
+        return fits ? new Split(before.value, heads, scale * before.scale) : null;
+      } else {
+        return null;
+      }
+    }
+  }
+}

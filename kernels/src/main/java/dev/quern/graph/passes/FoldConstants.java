@@ -1,0 +1,56 @@
+package dev.quern.graph.passes;
+
+import dev.quern.graph.Constant;
+import dev.quern.graph.Graph;
+import dev.quern.graph.Node;
+import dev.quern.graph.Value;
+import dev.quern.onnx.Bytes;
+import dev.quern.reference.Interpreter;
+import dev.quern.reference.Tensor;
+import java.util.Map;
+
+/** Computes nodes whose operands are all constants, with the reference kernels. */
+final class FoldConstants {
+  /** Elements of the largest operand or result: weights stay where they are. */
+  private static final long MOST = 1 << 16;
+
+  private FoldConstants() {}
+
+  static Graph run(Graph graph) {
+    Editor editor = new Editor(graph);
+    for (Node node : editor.source()) {
+      if (editor.isOutput(node.output()) || !isFoldable(editor, node)) {
+        editor.emit(node);
+        continue;
+      }
+      Tensor[] operands = new Tensor[node.inputs().size()];
+      for (int i = 0; i < operands.length; i++) {
+        if (node.has(i)) {
+          operands[i] = Tensor.of(editor.constant(node.inputs().get(i)));
+        }
+      }
+      Value output = graph.value(node.output());
+      Tensor result = Interpreter.evaluate(node, operands, output, Map.of());
+      editor.constant(
+          new Constant(output.name(), output.type(), output.shape(), Bytes.of(result.toBytes())));
+    }
+    return editor.finish();
+  }
+
+  private static boolean isFoldable(Editor editor, Node node) {
+    if (!editor.shape(node.output()).isConstant()
+        || editor.shape(node.output()).size().constant() > MOST) {
+      return false;
+    }
+    for (int i = 0; i < node.inputs().size(); i++) {
+      if (node.has(i)) {
+        Constant constant = editor.constant(node.inputs().get(i));
+        if (constant == null || constant.size() > MOST) {
+          return false;
+        }
+      }
+    }
+    // A fault, such as an index out of range, belongs to a run, which may never get there.
+    return !node.isOnnx("Gather");
+  }
+}

@@ -1,0 +1,36 @@
+package dev.quern.graph.passes;
+
+import dev.quern.graph.Graph;
+import java.util.List;
+
+/** The passes, in the order in which they run. */
+public final class Passes {
+  /**
+   * All passes. Scalars go into programs before patterns are looked for, so that a pattern sees
+   * {@code x / 5.66} as one operand and a number; patterns come before fusion, which would hide
+   * them.
+   */
+  public static final List<Pass> ALL =
+      List.of(
+          new Pass("drop dead code", graph -> new Editor(graph).copy()),
+          new Pass("drop what changes nothing", Simplify::run),
+          new Pass("fold constants", FoldConstants::run),
+          new Pass("put scalars into programs", Scalars::run),
+          new Pass("share equal nodes", ShareEqual::run),
+          new Pass("recognise layer normalisation", LayerNormPattern::run),
+          new Pass("recognise attention", AttentionPattern::run),
+          new Pass("join the projections of attention", JoinProjections::run),
+          new Pass("fuse element-wise chains", FuseElementwise::run),
+          new Pass("fuse element-wise chains into matrix products", FuseEpilogue::run));
+
+  private Passes() {}
+
+  /** The graph after all passes: what the planner lowers. */
+  public static Graph optimise(Graph graph) {
+    Graph result = graph;
+    for (Pass pass : ALL) {
+      result = pass.rewrite().apply(result);
+    }
+    return result;
+  }
+}
