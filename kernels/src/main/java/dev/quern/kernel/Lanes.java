@@ -161,9 +161,8 @@ final class Lanes {
     constant(1.9875691500E-4f);
     madd(x, 1.3981999507E-3f).madd(x, 8.3334519073E-3f).madd(x, 4.1665795894E-2f);
     madd(x, 1.6666665459E-1f).madd(x, 5.0000001201E-1f);
-    get(x).mul();
-    madd(x, 1f);
-    get(x).mul().constant(1f).add();
+    get(x).mul().get(x);
+    madd(x).constant(1f).add();
     // n is halved by a shift, so both halves lie in -76..64.
     scale(() -> get(expPower).shift(I32X4_SHR_S, I32_SHR_S, 1));
     scale(
