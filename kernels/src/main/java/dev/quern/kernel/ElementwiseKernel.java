@@ -8,6 +8,7 @@ import dev.quern.onnx.DataType;
 import dev.quern.wasm.Code;
 import dev.quern.wasm.Function;
 import dev.quern.wasm.Local;
+import dev.quern.wasm.Opcode;
 import dev.quern.wasm.ValueType;
 import dev.quern.wasm.WasmModule;
 import java.util.ArrayList;
@@ -108,45 +109,54 @@ public final class ElementwiseKernel {
   }
 
   private void elements() {
-    List<Local> left = List.of(code.local(ValueType.I32, "left"));
-    Local remaining = left.get(0);
+    Local left = code.local(ValueType.I32, "left");
     if (ElementwiseCode.vectorises(program)) {
-      List<Local> values = locals(true);
-      ElementwiseCode four = new ElementwiseCode(code, program, true, fma);
-      code.get(count).i32(2).op(I32_SHR_U).set(remaining);
-      Rows.times(
-          code,
-          remaining,
-          List.of(),
-          16,
-          () -> {
-            for (int i = 0; i < values.size(); i++) {
-              boolean side = spec.inner().get(i);
-              code.get(pointers.get(i)).mem(side ? V128_LOAD : V128_LOAD32_SPLAT, 0);
-              code.set(values.get(i));
-            }
-            Local result = four.emit(values);
-            code.get(out).get(result).mem(V128_STORE, 0);
-            advance(4);
-          });
-      code.get(count).i32(3).op(I32_AND).set(remaining);
+      code.get(count).i32(2).op(I32_SHR_U).set(left);
+      vectors(left, V128_LOAD, V128_STORE, 4);
+      // The tail goes through vectors too: a fused multiply-add exists for nothing else, and an
+      // element's bits must not depend on where in its row it stands.
+      code.get(count).i32(3).op(I32_AND).set(left);
+      vectors(left, V128_LOAD32_ZERO, V128_STORE32_LANE, 1);
     } else {
-      code.get(count).set(remaining);
+      code.get(count).set(left);
+      singles(left);
     }
-    List<Local> values = locals(false);
-    ElementwiseCode one = new ElementwiseCode(code, program, false, fma);
+  }
+
+  private void vectors(Local left, Opcode load, Opcode store, int elements) {
+    List<Local> values = locals(true);
+    ElementwiseCode body = new ElementwiseCode(code, program, true, fma);
     Rows.times(
         code,
-        remaining,
+        left,
         List.of(),
-        4,
+        0,
+        () -> {
+          for (int i = 0; i < values.size(); i++) {
+            boolean side = spec.inner().get(i);
+            code.get(pointers.get(i)).mem(side ? load : V128_LOAD32_SPLAT, 0).set(values.get(i));
+          }
+          Local result = body.emit(values);
+          code.get(out).get(result).mem(store, 0);
+          advance(elements);
+        });
+  }
+
+  private void singles(Local left) {
+    List<Local> values = locals(false);
+    ElementwiseCode body = new ElementwiseCode(code, program, false, fma);
+    Rows.times(
+        code,
+        left,
+        List.of(),
+        0,
         () -> {
           for (int i = 0; i < values.size(); i++) {
             code.get(pointers.get(i));
             ScalarCode.load(code, program.inputs().get(i));
             code.set(values.get(i));
           }
-          Local result = one.emit(values);
+          Local result = body.emit(values);
           code.get(out).get(result);
           ScalarCode.store(code, program.result());
           advance(1);

@@ -8,9 +8,9 @@ import dev.quern.wasm.Opcode;
 import dev.quern.wasm.ValueType;
 
 /**
- * Emits f32 arithmetic once for both widths: four lanes of a vector, or the single float of a tail.
- * Both run the same formulas in the same order, so that an element's value does not depend on where
- * in its row it stands.
+ * Emits f32 arithmetic once for both widths: four lanes of a vector, or a single float in programs
+ * that do not fit vectors. Both run the same formulas in the same order, but only vectors can
+ * multiply and add in one rounding; kernels on vectors therefore run their tails on vectors too.
  *
  * <p>Coefficients have the digits that their sources print.
  */
@@ -137,7 +137,7 @@ final class Lanes {
   }
 
   /**
-   * e to the power of the value on the stack, within 2 ulp, denormals, 0, infinity and NaN
+   * e to the power of the value on the stack, within 1 ulp, denormals, 0, infinity and NaN
    * included. Cephes' reduction and polynomial (expf.c); the power of two is multiplied in two
    * halves, so that each half is a normal number.
    */
@@ -183,7 +183,7 @@ final class Lanes {
   }
 
   /**
-   * The error function, within 4e-7 of the exact value: the rational approximation of XLA and Eigen
+   * The error function, within 5e-7 of the exact value: the rational approximation of XLA and Eigen
    * (odd numerator of degree 13, even denominator of degree 8) on -4..4, beyond which the f32
    * result is 1.
    */
@@ -247,7 +247,7 @@ final class Lanes {
     }
   }
 
-  /** {@code 1 / (1 + e^-x)}. */
+  /** {@code 1 / (1 + e^-x)}, within 4 ulp; denormal results may become 0. */
   Lanes sigmoid() {
     op(F32X4_NEG, F32_NEG).exp().constant(1f).add();
     Local sum = local("sig");
@@ -255,7 +255,7 @@ final class Lanes {
   }
 
   /**
-   * The natural logarithm, within 2 ulp: Cephes' polynomial (logf.c). 0 gives -infinity, negative
+   * The natural logarithm, within 1 ulp: Cephes' polynomial (logf.c). 0 gives -infinity, negative
    * numbers NaN, denormals are scaled up first.
    */
   Lanes log() {

@@ -121,7 +121,6 @@ public final class SoftmaxKernel {
           Local sum = code.local(ValueType.F32, "sum");
           Local one = code.local(ValueType.F32, "one");
           Lanes vector = new Lanes(code, true, fma);
-          Lanes scalar = new Lanes(code, false, fma);
           code.get(top).op(F32X4_SPLAT).set(topFour);
           Rows.floats(
               code,
@@ -134,8 +133,10 @@ public final class SoftmaxKernel {
                 code.get(four).get(value).op(F32X4_ADD).set(four);
               },
               () -> {
-                code.get(x).mem(F32_LOAD, 0).get(top).op(F32_SUB);
-                scalar.exp().set(one);
+                // By vectors too: an element's bits do not depend on where in its row it stands.
+                code.get(x).mem(V128_LOAD32_ZERO, 0).get(topFour).op(F32X4_SUB);
+                vector.exp();
+                code.lane(F32X4_EXTRACT_LANE, 0).set(one);
                 code.get(y).get(one).mem(F32_STORE, 0);
                 code.get(sum).get(one).op(F32_ADD).set(sum);
               });
