@@ -52,8 +52,8 @@ final class Programs {
     ElementwiseProgram program = node.program("program");
     int inputs = program.inputs().size();
     ElementwiseProgram.Instruction last = program.instructions().getLast();
-    for (ElementwiseProgram.Instruction step : program.instructions()) {
-      if (step != last && step.op() != ElementwiseOp.CONSTANT) {
+    for (int i = 0; i < program.instructions().size() - 1; i++) {
+      if (program.instructions().get(i).op() != ElementwiseOp.CONSTANT) {
         return null;
       }
     }
