@@ -51,7 +51,6 @@ class MatmulKernelTest {
     Features features;
     float[] a;
     float[] b;
-    final List<float[]> values = new ArrayList<>();
 
     Case(Random random, Layout layout, int batch, int m, int k, int n) {
       this.random = random;

@@ -17,7 +17,7 @@ public final class Tensors {
       switch (type) {
         case FLOAT -> result.floats()[i] = (float) random.nextGaussian();
         case DOUBLE -> result.doubles()[i] = random.nextGaussian();
-        case INT64 -> result.longs()[i] = random.nextInt(11) - 5;
+        case INT64 -> result.longs()[i] = random.nextInt(11) - 5L;
         case INT32 -> result.ints()[i] = random.nextInt(11) - 5;
         case BOOL -> result.bytes()[i] = (byte) random.nextInt(2);
         default -> result.bytes()[i] = (byte) random.nextInt(5);
