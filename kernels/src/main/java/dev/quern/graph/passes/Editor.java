@@ -97,12 +97,10 @@ final class Editor {
   void emit(Node node) {
     Node resolved = resolve(node);
     Node before = definitions.put(resolved.output(), resolved);
-    if (before != resolved) {
-      if (before != null) {
-        count(before, -1);
-      }
-      count(resolved, 1);
+    if (before != null) {
+      count(before, -1);
     }
+    count(resolved, 1);
     nodes.add(resolved);
   }
 
