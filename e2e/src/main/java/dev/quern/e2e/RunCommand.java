@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import picocli.CommandLine;
@@ -101,6 +102,12 @@ final class RunCommand implements Callable<Integer> {
       description = "Keep the first schedules instead of searching for faster ones.")
   private boolean fixed;
 
+  @Option(
+      names = "--store",
+      paramLabel = "DIR",
+      description = "Directory of the weights (default: the user's data directory).")
+  private Path store;
+
   @Option(names = "--json", description = "Print one JSON object instead of text.")
   private boolean json;
 
@@ -124,7 +131,7 @@ final class RunCommand implements Callable<Integer> {
     Map<String, TensorData> tensors = new LinkedHashMap<>();
     inputs.forEach((name, file) -> tensors.put(name, TensorFile.read(file)));
     PrintWriter out = spec.commandLine().getOut();
-    try (Workbench workbench = Workbench.start(browser)) {
+    try (Workbench workbench = Workbench.start(browser, Optional.ofNullable(store))) {
       ObjectNode options =
           Harness.options().put("threads", threads).put("device", device).put("tune", !fixed);
       Harness harness = workbench.harness();

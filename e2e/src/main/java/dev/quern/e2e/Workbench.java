@@ -35,17 +35,18 @@ final class Workbench implements AutoCloseable {
   }
 
   /**
-   * Starts everything. Weights lie in the user's store, which the other commands use too; records
-   * are this command's own, because what one command measures should not depend on what another
-   * did.
+   * Starts everything. Weights lie in the user's store unless another is given, which the other
+   * commands use too; records are this command's own, because what one command measures should not
+   * depend on what another did.
    */
-  static Workbench start(BrowserKind kind, Browser.Option... options) {
+  static Workbench start(BrowserKind kind, Optional<Path> store, Browser.Option... options) {
     Path scratch = scratch();
     App app = null;
     Front front = null;
     Browser browser = null;
     try {
-      app = App.start(Options.in(Options.home()).withDatabase(scratch.resolve("records.db")));
+      Options settings = Options.in(Options.home()).withDatabase(scratch.resolve("records.db"));
+      app = App.start(store.map(settings::withStore).orElse(settings));
       front = Front.start(Optional.of(app.address()), true);
       browser = Browser.launch(kind, options);
       return new Workbench(scratch, app, front, browser, Harness.open(browser, front));
