@@ -1,6 +1,7 @@
 import { createPipeline } from '../../main/js/sdk/pipeline.js';
 import type { Notification } from '../../main/js/sdk/protocol.js';
-import { Session, capabilities } from '../../main/js/sdk/session.js';
+import { capabilities } from '../../main/js/sdk/opening.js';
+import { Session } from '../../main/js/sdk/session.js';
 import { Tensor } from '../../main/js/sdk/tensor.js';
 import { fails, fakeFetch, same, settle, test } from './harness.js';
 

@@ -1,4 +1,4 @@
-import type { Progress } from '../sdk/session.js';
+import type { Progress } from '../sdk/options.js';
 
 /* The three bars, and what to tell when something goes wrong. */
 

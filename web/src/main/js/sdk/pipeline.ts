@@ -4,7 +4,9 @@ import { QuernError, throwIfAborted } from './errors.js';
 import { fetchFile, fetchJson, fileOf } from './manifest.js';
 import { normalize, pool, type Pooling } from './pooling.js';
 import type { Manifest } from './protocol.js';
-import { Session, type SessionOptions } from './session.js';
+import { checkOptions, type SessionOptions } from './options.js';
+import { Session } from './session.js';
+import { findModel, type ModelInput } from './source.js';
 import type { Tensor } from './tensor.js';
 
 export interface PipelineOptions extends SessionOptions {
@@ -52,7 +54,7 @@ export type LoadTokenizer = () => Promise<{ Tokenizer: new (json: object) => Tok
 export async function createPipeline(
   loadTokenizer: LoadTokenizer,
   task: 'feature-extraction',
-  model: string | URL | ArrayBuffer | ArrayBufferView,
+  model: ModelInput,
   options: PipelineOptions = {},
 ): Promise<FeatureExtraction> {
   if (task !== 'feature-extraction') {
@@ -62,18 +64,34 @@ export async function createPipeline(
     );
   }
   const batchSize = positive('batchSize', options.batchSize ?? 8);
-  // The tokeniser's code loads beside the model; its data is known only once the manifest is.
-  const code = loadTokenizer();
-  code.catch(() => undefined);
-  const session = await Session.create(model, options);
+  throwIfAborted(options.signal);
+  const checked = checkOptions(options);
+  const finding = findModel(model, checked.server, options.signal);
+  // The tokeniser is fetched and made while the weights are on their way.
+  const making = Promise.all([loadTokenizer(), finding]).then(
+    async ([{ Tokenizer }, { manifest }]) => ({
+      settings: settingsOf(options, manifest),
+      tokenizer: new Tokenizer(await tokenizerJson(options, manifest)),
+    }),
+  );
+  making.catch(() => undefined); // awaited below
+  // Loading ends when the caller cancels it, and also when the tokeniser fails.
+  const ending = new AbortController();
+  const cancel = () => ending.abort(options.signal?.reason);
+  options.signal?.addEventListener('abort', cancel, { once: true });
+  const opening = Session.open(finding, { ...checked, signal: ending.signal });
   try {
-    const settings = settingsOf(options, session.manifest);
-    const json = await tokenizerJson(options, session.manifest);
-    const { Tokenizer } = await code;
-    return feature(session, new Tokenizer(json), { ...settings, batchSize });
+    const [session, { settings, tokenizer }] = await Promise.all([opening, making]);
+    return feature(session, tokenizer, { ...settings, batchSize });
   } catch (thrown) {
-    await session.release();
+    ending.abort();
+    await opening.then(
+      (session) => session.release(),
+      () => undefined,
+    );
     throw thrown;
+  } finally {
+    options.signal?.removeEventListener('abort', cancel);
   }
 }
 

@@ -1,50 +1,19 @@
-import { Channel, type Port } from './channel.js';
-import { holdingCores, lockName } from './cores.js';
-import { QuernError, aborted, asQuernError, throwIfAborted } from './errors.js';
-import { browserLabel } from './labels.js';
-import { fetchJson, fileOf, parseManifest, resolveReference } from './manifest.js';
+import type { Channel } from './channel.js';
+import { holdingCores } from './cores.js';
+import { QuernError, throwIfAborted } from './errors.js';
+import { SILENCE, memory, openEngine, pageHidden, type Opened } from './opening.js';
+import { checkOptions, type CheckedOptions, type SessionOptions } from './options.js';
 import type {
   Capabilities,
   CreateReply,
   DescribeReply,
   Manifest,
   Notification,
-  Phase,
-  ScheduleRecord,
-  Source,
   ValueInfo,
 } from './protocol.js';
-import { Store } from './store.js';
-import { Telemetry } from './telemetry.js';
+import { findModel, type Found, type ModelInput } from './source.js';
+import type { Telemetry } from './telemetry.js';
 import { Tensor, fromWireTensor, toWire } from './tensor.js';
-
-/** Milliseconds without any word from the engine before it counts as dead. */
-const SILENCE = { probe: 20_000, create: 60_000, run: 600_000, release: 1_000 };
-
-export interface Progress {
-  phase: Phase;
-  /** Bytes for download, kernels for compile, candidates for tune. */
-  loaded: number;
-  total: number;
-}
-
-export interface SessionOptions {
-  device?: 'auto' | 'wasm' | 'reference';
-  /** 0 (the default) lets the engine measure how many threads help. */
-  threads?: number;
-  onProgress?: (progress: Progress) => void;
-  signal?: AbortSignal;
-  /** Where known schedules come from: the server (true), nowhere (false), an address, or records themselves. */
-  schedules?: boolean | string | ScheduleRecord[];
-  /** Send measurements to the server (true) or to an address. Off unless the site turns it on. */
-  telemetry?: boolean | string;
-  /** Search for faster kernels while the page works; default true. */
-  tune?: boolean;
-  /** The build of the engine: WebAssembly GC where it runs, JavaScript elsewhere. */
-  engine?: 'auto' | 'wasmgc' | 'js';
-  /** Address of the Quern server; default: where this file came from. */
-  server?: string;
-}
 
 export interface RunOptions {
   signal?: AbortSignal;
@@ -72,50 +41,6 @@ export interface Measured extends Timing {
   outputs: Record<string, Tensor>;
 }
 
-/** Folder of this file on its server, where the worker and the API are too. */
-export const HOME = new URL('.', import.meta.url).href;
-
-const store = new Store();
-
-/** Starts an engine worker; separate so that it is the only place that knows the file's name. */
-function startWorker(): Port {
-  if (typeof Worker === 'undefined' || typeof WebAssembly === 'undefined') {
-    throw new QuernError(
-      'unsupported',
-      'This browser has no WebAssembly or no web workers; use a current version of it.',
-    );
-  }
-  try {
-    return new Worker(new URL('quern-worker.js', import.meta.url), {
-      type: 'module',
-      name: 'quern',
-    }) as Port;
-  } catch (thrown) {
-    throw new QuernError(
-      'unsupported',
-      "The engine's worker may not start from another origin: serve quern.js from this site, or use the <quern-embed> element.",
-      { cause: thrown },
-    );
-  }
-}
-
-let probing: Promise<Capabilities> | null = null;
-
-/** Which path this device takes and why; needs no model. Asked once a page. */
-export function capabilities(): Promise<Capabilities> {
-  return (probing ??= (async () => {
-    const channel = new Channel(startWorker(), () => undefined);
-    try {
-      return await channel.request('capabilities', {}, { silence: SILENCE.probe });
-    } finally {
-      channel.close(new QuernError('released', 'The probe has ended.'));
-    }
-  })().catch((thrown) => {
-    probing = null;
-    throw thrown;
-  }));
-}
-
 /**
  * A model that is ready to run: one engine worker, its memory and its compute workers. Events: `latency` (each run), `progress`, `tuned`,
  * `refused`, `schedules`, each a CustomEvent with the facts in `detail`.
@@ -130,102 +55,34 @@ export class Session extends EventTarget {
   #queue: Promise<unknown> = Promise.resolve();
   #released: QuernError | null = null;
 
-  private constructor(
-    channel: Channel,
-    created: CreateReply,
-    manifest: Manifest | null,
-    telemetry: Telemetry | null,
-    tune: boolean,
-  ) {
+  private constructor(opened: Opened, tune: boolean) {
     super();
-    this.#channel = channel;
-    this.#created = created;
-    this.manifest = manifest;
-    this.#telemetry = telemetry;
+    this.#channel = opened.channel;
+    this.#created = opened.created;
+    this.manifest = opened.manifest;
+    this.#telemetry = opened.telemetry;
     this.#tune = tune;
     this.#watchVisibility = () => void this.#tellTuning();
     globalThis.document?.addEventListener('visibilitychange', this.#watchVisibility);
   }
 
   /** Loads a model: a name that the server knows, an address of a manifest or an .onnx file, or the file's bytes. */
-  static async create(
-    model: string | URL | ArrayBuffer | ArrayBufferView,
-    options: SessionOptions = {},
-  ): Promise<Session> {
+  static async create(model: ModelInput, options: SessionOptions = {}): Promise<Session> {
+    throwIfAborted(options.signal);
     const checked = checkOptions(options);
-    const { signal } = options;
-    throwIfAborted(signal);
-    const server = serverOf(options.server);
-    const { source, manifest, name } = await resolveSource(model, server, signal);
-    const browser = browserLabel(navigator);
-    const [records, profile] =
-      options.schedules === false
-        ? [[], null]
-        : await Promise.all([store.records(), store.profile(browser)]);
-    throwIfAborted(signal);
+    return Session.open(findModel(model, checked.server, options.signal), checked);
+  }
 
-    const telemetry = options.telemetry
-      ? new Telemetry(addressOf(options.telemetry, 'api/v1/telemetry', server))
-      : null;
-    // Listeners are added after create returns: what is said before that is kept and repeated to them.
-    let early: Notification[] | null = [];
-    let session: Session | null = null;
-    const listen = (notification: Notification) => {
-      if (notification.type === 'progress') {
-        options.onProgress?.({
-          phase: notification.phase,
-          loaded: notification.loaded,
-          total: notification.total,
-        });
-      } else if (notification.type === 'device') {
-        void offerSchedules(channel, notification.class, options.schedules ?? true, server);
-      } else if (notification.type === 'profile') {
-        void store.keepProfile(browser, notification.profile);
-      }
-      if (early) {
-        early.push(notification);
-      } else {
-        session!.#hear(notification);
-      }
-    };
-    const channel = new Channel(startWorker(), listen);
-    // A worker that is only loading is ended at once, whatever it does.
-    const abort = () => channel.close(aborted(signal));
-    signal?.addEventListener('abort', abort, { once: true });
-    try {
-      const created = await channel.request(
-        'create',
-        {
-          source,
-          device: checked.device,
-          threads: checked.threads,
-          engine: checked.engine,
-          records: Array.isArray(options.schedules) ? [...records, ...options.schedules] : records,
-          profile,
-          tune: checked.tune,
-          hidden: pageHidden(),
-          lock: await lockName(),
-          labels: { browser, model: name },
-        },
-        {
-          transfer: source.kind === 'bytes' ? [source.bytes] : [],
-          silence: SILENCE.create,
-        },
-      );
-      session = new Session(channel, created, manifest, telemetry, checked.tune);
-    } catch (thrown) {
-      const error = asQuernError(thrown);
-      channel.close(error);
-      void telemetry?.close();
-      throw error;
-    } finally {
-      signal?.removeEventListener('abort', abort);
-    }
-    const ready = session;
+  /** The same for a model that is still being found; the engine starts meanwhile. */
+  static async open(finding: Promise<Found>, options: CheckedOptions): Promise<Session> {
+    // Listeners are added after this returns: what is said before that is kept and repeated to them.
+    const early: Notification[] = [];
+    let hear: (notification: Notification) => void = (notification) => early.push(notification);
+    const opened = await openEngine(finding, options, (notification) => hear(notification));
+    const session = new Session(opened, options.tune);
     setTimeout(() => {
-      const kept = early ?? [];
-      early = null;
-      kept.forEach((notification) => ready.#hear(notification));
+      hear = (notification) => session.#hear(notification);
+      early.forEach(hear);
     }, 0);
     return session;
   }
@@ -388,7 +245,7 @@ export class Session extends EventTarget {
   #hear(notification: Notification): void {
     const { type, ...detail } = notification;
     if (notification.type === 'tuned') {
-      void store.keep(notification.record);
+      void memory.keep(notification.record);
       this.#telemetry?.add({ type: 'schedule', record: notification.record });
     } else if (notification.type === 'telemetry') {
       this.#telemetry?.add(notification.event);
@@ -402,107 +259,7 @@ export class Session extends EventTarget {
   }
 }
 
-function pageHidden(): boolean {
-  return globalThis.document?.visibilityState === 'hidden';
-}
-
-function serverOf(server: string | undefined): string {
-  const base = new URL(server ?? HOME, globalThis.location?.href ?? HOME).href;
-  return base.endsWith('/') ? base : `${base}/`;
-}
-
-function addressOf(given: true | string, path: string, server: string): string {
-  return given === true
-    ? new URL(path, server).href
-    : new URL(given, globalThis.location?.href ?? HOME).href;
-}
-
-/** The server's best schedules for this device; without them the session works, only less well at first. */
-async function offerSchedules(
-  channel: Channel,
-  device: string,
-  schedules: NonNullable<SessionOptions['schedules']>,
-  server: string,
-): Promise<void> {
-  if (schedules === false || Array.isArray(schedules)) {
-    return;
-  }
-  try {
-    const url = new URL(addressOf(schedules, 'api/v1/schedules', server));
-    url.searchParams.set('device', device);
-    const answer = (await fetchJson(url.href)) as { records?: ScheduleRecord[] };
-    if (Array.isArray(answer?.records) && answer.records.length > 0) {
-      await channel.request('schedules', { records: answer.records });
-    }
-  } catch {
-    // Absent or unreachable schedules are no error: the heuristic's serve, and the search goes on from there.
-  }
-}
-
-async function resolveSource(
-  model: string | URL | ArrayBuffer | ArrayBufferView,
-  server: string,
-  signal: AbortSignal | undefined,
-): Promise<{ source: Source; manifest: Manifest | null; name: string }> {
-  if (model instanceof ArrayBuffer) {
-    return { source: { kind: 'bytes', bytes: model.slice(0) }, manifest: null, name: 'bytes' };
-  }
-  if (ArrayBuffer.isView(model)) {
-    const bytes = new Uint8Array(model.byteLength);
-    bytes.set(new Uint8Array(model.buffer, model.byteOffset, model.byteLength));
-    return { source: { kind: 'bytes', bytes: bytes.buffer }, manifest: null, name: 'bytes' };
-  }
-  if (typeof model !== 'string' && !(model instanceof URL)) {
-    throw new QuernError(
-      'argument',
-      "A model is given by a name, an address, or its file's bytes in an ArrayBuffer or typed array.",
-    );
-  }
-  const reference = resolveReference(String(model), server, globalThis.location?.href ?? server);
-  if (reference.kind === 'file') {
-    return { source: { kind: 'url', url: reference.url }, manifest: null, name: reference.name };
-  }
-  const manifest = parseManifest(await fetchJson(reference.url, signal), reference.url);
-  const file = fileOf(manifest, 'model')!;
-  return {
-    source: {
-      kind: 'manifest',
-      model: file,
-      data: manifest.files.filter((f) => f.role === 'data'),
-    },
-    manifest,
-    name: manifest.name,
-  };
-}
-
-function checkOptions(options: SessionOptions): {
-  device: 'auto' | 'wasm' | 'reference';
-  engine: 'auto' | 'wasmgc' | 'js';
-  threads: number;
-  tune: boolean;
-} {
-  const oneOf = <T extends string>(what: string, value: T | undefined, all: readonly T[]): T => {
-    if (value !== undefined && !all.includes(value)) {
-      throw new QuernError('argument', `${what} "${value}" is unknown; use ${all.join(', ')}.`);
-    }
-    return value ?? all[0]!;
-  };
-  const threads = options.threads ?? 0;
-  if (!Number.isInteger(threads) || threads < 0 || threads > 64) {
-    throw new QuernError(
-      'argument',
-      `threads is ${threads}; use 1 to 64, or 0 to let it be measured.`,
-    );
-  }
-  return {
-    device: oneOf('device', options.device, ['auto', 'wasm', 'reference']),
-    engine: oneOf('engine', options.engine, ['auto', 'wasmgc', 'js']),
-    threads,
-    tune: options.tune ?? true,
-  };
-}
-
 /** Forgets the profile and the schedules that this browser has learnt. */
 export function forget(): Promise<void> {
-  return store.clear();
+  return memory.clear();
 }
