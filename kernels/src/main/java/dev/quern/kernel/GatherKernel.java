@@ -36,6 +36,7 @@ public final class GatherKernel {
           Local count = Rows.argument(code, COUNT, "count");
           Local row = code.parameter(1);
           Local index = code.local(ValueType.I32, "index");
+          Local at = code.local(ValueType.I32, "at");
           Rows.items(
               code,
               () -> {
@@ -52,14 +53,14 @@ public final class GatherKernel {
                 }
                 code.set(index);
                 code.get(index).get(axis).op(I32_ADD).get(index).get(index).i32(0);
-                code.op(I32_LT_S, SELECT).tee(index).get(axis).op(I32_GE_U);
+                code.op(I32_LT_S, SELECT).tee(at).get(axis).op(I32_GE_U);
                 code.ifElse(
                     () -> Faults.report(code, code.parameter(0), Faults.INDEX_OUT_OF_RANGE, index),
                     () -> {
                       Rows.arg(code, OUT).get(row).get(inner).op(I32_MUL, I32_ADD);
                       Rows.arg(code, DATA);
                       code.get(row).get(count).op(I32_DIV_S).get(axis).op(I32_MUL);
-                      code.get(index).op(I32_ADD).get(inner).op(I32_MUL, I32_ADD);
+                      code.get(at).op(I32_ADD).get(inner).op(I32_MUL, I32_ADD);
                       code.get(inner).op(MEMORY_COPY);
                     });
               });
