@@ -23,7 +23,7 @@ final class KernelRig implements AutoCloseable {
   static final Features FMA = new Features(true, false);
   static final Features PLAIN = Features.BASELINE;
 
-  private static final int STEP = 4096;
+  static final int STEP = 4096;
   private static final int ARENA = 8192;
   private static final int SLOT = 7;
   private static final int GAP = 48;
