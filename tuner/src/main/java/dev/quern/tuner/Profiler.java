@@ -27,18 +27,21 @@ public final class Profiler {
   /** Probes that could take long are not begun after this share of the budget. */
   private static final double LATEST = 0.85 * BUDGET_MILLISECONDS;
 
+  /** Caches have to leave time for arithmetic, threads and registers. */
+  private static final double CACHES_LATEST = 0.5 * BUDGET_MILLISECONDS;
+
   /** A clock coarser than this cannot tell caches or registers apart in time. */
   private static final double COARSE_MILLISECONDS = 0.15;
 
   private static final double BEGIN_MILLISECONDS = 2;
-  private static final double WARM_MILLISECONDS = 3;
-  private static final double WARM_MOST_MILLISECONDS = 9;
+  private static final double WARM_MILLISECONDS = 1.5;
+  private static final double WARM_MOST_MILLISECONDS = 6;
 
   /** Only a finer clock tells tiles apart that differ by a hundredth. */
   private static final double FINE_MILLISECONDS = 0.03;
 
   private static final int WALK_BYTES = 4 << 20;
-  private static final int TILE_ROUNDS = 12;
+  private static final int TILE_ROUNDS = 10;
   private static final int CHAIN_ITERATIONS = 2000;
 
   /** Registers that tiles are tried with; the last small one tells whether there are many more. */
@@ -46,7 +49,7 @@ public final class Profiler {
 
   private static final int[] LARGE_TILES = {19, 23, 27, 29, 31, 33};
   private static final int[] KILOBYTES = {
-    16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096
+    16, 32, 48, 64, 96, 128, 192, 256, 512, 768, 1024, 1536, 2048, 3072, 4096
   };
 
   /** Latencies rise this much where a cache ends: L1 to L2 threefold, L2 to L3 at least so. */
@@ -361,7 +364,7 @@ public final class Profiler {
     warm(() -> machine.call(handle, "chase", base, 4096));
     double[] times = new double[KILOBYTES.length];
     int measured = 0;
-    while (measured < times.length && elapsed() < LATEST) {
+    while (measured < times.length && elapsed() < CACHES_LATEST) {
       times[measured] = chase(handle, KILOBYTES[measured]);
       measured++;
     }
@@ -397,7 +400,7 @@ public final class Profiler {
     machine.call(handle, "chase", base, lines);
     double fastest = Double.MAX_VALUE;
     int steps = Math.max(lines, 4096);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
       double before = machine.now();
       int calls = 0;
       double spent = 0;

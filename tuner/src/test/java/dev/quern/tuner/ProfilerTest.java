@@ -1,0 +1,52 @@
+package dev.quern.tuner;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.quern.runtime.JavetMachine;
+import dev.quern.runtime.Walker;
+import org.junit.jupiter.api.Test;
+
+/** Figures depend on the machine and its load; what has to hold of any is tested. */
+class ProfilerTest {
+  @Test
+  void measuresWhatItCanAndSaysWhatItCannot() {
+    for (boolean shared : new boolean[] {false, true}) {
+      try (JavetMachine machine = shared ? JavetMachine.createShared() : JavetMachine.create()) {
+        machine.install(Walker.module(shared).encode());
+        machine.memory().putInt(1024, 77);
+        DeviceProfile profile = Profiler.measure(machine, "v8", 65536);
+        assertThat(profile.device()).isEqualTo("v8-simd-fma-t1");
+        assertThat(profile.features()).isEqualTo(machine.features());
+        assertThat(profile.clockMilliseconds()).isBetween(0.001, 1.0);
+        assertThat(profile.registers()).isBetween(11, 33);
+        assertThat(profile.peakGflops()).isBetween(0.5, 1000.0);
+        assertThat(profile.l1Bytes()).isBetween(16 << 10, 1 << 20);
+        assertThat(profile.l2Bytes()).isGreaterThan(profile.l1Bytes());
+        assertThat(profile.threads()).isEqualTo(1);
+        assertThat(DeviceProfile.parse(profile.json()).json()).isEqualTo(profile.json());
+        assertThat(machine.memory().getInt(1024)).isEqualTo(77);
+      }
+    }
+  }
+
+  @Test
+  void aWalkThroughMemoryVisitsEveryLineOnce() {
+    try (JavetMachine machine = JavetMachine.create()) {
+      machine.memory().ensure(1 << 20);
+      int handle = machine.load(Probes.chase(false));
+      int lines = 200;
+      machine.call(handle, "build", 65536, lines, 9);
+      boolean[] seen = new boolean[lines];
+      int at = 65536;
+      for (int i = 0; i < lines; i++) {
+        int line = (at - 65536) / Probes.LINE;
+        assertThat(seen[line]).isFalse();
+        seen[line] = true;
+        at = machine.memory().getInt(at);
+      }
+      assertThat(at).isEqualTo(65536);
+      // Eight steps at a time: 200 of them come back to the start.
+      assertThat((int) machine.call(handle, "chase", 65536, lines)).isEqualTo(65536);
+    }
+  }
+}
