@@ -237,6 +237,9 @@ byId('forget').addEventListener('click', async () => {
 
 // Where there is room beside the panel, the lines are open to paste over.
 byId<HTMLDetailsElement>('lines-box').open = matchMedia('(min-width: 900px)').matches;
+document.querySelectorAll('.server').forEach((place) => {
+  place.textContent = new URL('.', location.href).href;
+});
 lines.value = SAMPLE_LINES.join('\n');
 void update();
 void start();
