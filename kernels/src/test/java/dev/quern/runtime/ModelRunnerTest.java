@@ -125,7 +125,7 @@ class ModelRunnerTest {
               List.of(qkv),
               Map.of(
                   "starts",
-                  new Attribute.Dims(List.of(Dim.ZERO, Dim.ZERO, Dim.of(32 * i))),
+                  new Attribute.Dims(List.of(Dim.ZERO, Dim.ZERO, Dim.of(32L * i))),
                   "steps",
                   new Attribute.Ints(List.of(1L, 1L, 1L))),
               BATCH,
