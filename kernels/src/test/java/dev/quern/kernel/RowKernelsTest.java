@@ -242,8 +242,8 @@ class RowKernelsTest {
         for (int i = 0; i < y.length; i++) {
           double wanted =
               reference(reduction, x, i / inner * middle * inner + i % inner, middle, inner);
-          // Floats are added one after the other, as the kernel says.
-          double tolerance = reduction == Reduction.SUM ? 1e-6 + 5e-8 * middle : 1e-5;
+          // Rounding after each of the operations, one after the other.
+          double tolerance = (1 + Math.abs(wanted)) * (1e-6 + 5e-8 * middle);
           KernelRig.close(y[i], wanted, tolerance, reduction + " " + middle + "x" + inner);
         }
       }
