@@ -245,6 +245,16 @@ export class Session extends EventTarget {
   tuning(tune: boolean): Promise<void>;
   /** Ends the engine and frees its memory. A run under way fails with `released`. */
   release(): Promise<void>;
+  addEventListener<K extends keyof SessionEvents>(
+    type: K,
+    listener: (event: CustomEvent<SessionEvents[K]>) => void,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
 }
 
 export interface PipelineOptions extends SessionOptions {

@@ -15,6 +15,7 @@ export const element = (made: QuernEmbed): QuernEmbedElement => made;
 export async function uses(): Promise<void> {
   const session = await create(new ArrayBuffer(8), { device: 'wasm', threads: 1 });
   const wide: told.Session = session;
+  wide.addEventListener('latency', ({ detail }) => detail.milliseconds.toFixed(1));
   const outputs = await wide.run({ x: new asTold.Tensor('float32', [1, 2], [2]) });
   const found: told.Tensor | undefined = outputs['y'];
   const embed: told.FeatureExtraction = await asTold.pipeline('feature-extraction', 'name');
