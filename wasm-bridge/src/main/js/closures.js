@@ -5,10 +5,11 @@ const Function = (() => {
   const scope = globalThis;
 
   /** `a.b.c` looked up from the global object. */
-  const global = (path) => path.split('.').reduce((at, name) => at[name], scope);
+  const global = (path) =>
+    path.split(".").reduce((at, name) => at[name], scope);
 
   const assign = (path) => (value) => {
-    const names = path.split('.');
+    const names = path.split(".");
     const last = names.pop();
     names.reduce((at, name) => at[name], scope)[last] = value;
   };
@@ -45,7 +46,7 @@ const Function = (() => {
         const made = function (marker, javaObject) {
           return constructor.call(this, marker, javaObject);
         };
-        Object.defineProperty(made, 'name', { value: name });
+        Object.defineProperty(made, "name", { value: name });
         return made;
       },
     ],
@@ -65,7 +66,9 @@ const Function = (() => {
       () =>
         (rethrow, named, instance, method, ...values) => {
           try {
-            return instance !== null ? instance[method](...values) : named(method)(...values);
+            return instance !== null
+              ? instance[method](...values)
+              : named(method)(...values);
           } catch (e) {
             rethrow(e);
           }
@@ -96,7 +99,8 @@ const Function = (() => {
         (wrap, ...parts) => {
           const body = parts.pop();
           const index = parts.indexOf(/^return (\w+);$/.exec(body)?.[1]);
-          if (index < 0) throw new Error(`no closure stands for the @JSBody: ${body}`);
+          if (index < 0)
+            throw new Error(`no closure stands for the @JSBody: ${body}`);
           return (...values) => values[index];
         },
     ],

@@ -2,7 +2,7 @@ import { downloadFile, downloadUrl } from '../../main/js/engine/download.js';
 import { createMachine } from '../../main/js/engine/machine.js';
 import { accessTo, createMemory, ensureMemory } from '../../main/js/engine/memory.js';
 import { capabilities, classKey, threadCount } from '../../main/js/engine/probe.js';
-import { stageInputs, takeOutputs } from '../../main/js/engine/tensors.js';
+import { describeInputs, takeOutputs } from '../../main/js/engine/tensors.js';
 import { fails, fakeFetch, same, test } from './harness.js';
 
 const FEATURES = {
@@ -188,33 +188,34 @@ test('a machine instantiates staged modules, keeps the reason of a failure, and 
   same(machine.host.failure().length > 0, true);
 });
 
-test('tensors pass through the staging memory, each at its own place', () => {
-  const stage = new WebAssembly.Memory({ initial: 1 });
+test('inputs are described by their bytes, outputs are copied out of memory', () => {
   const memory = new WebAssembly.Memory({ initial: 1 });
-  const placed = stageInputs(
-    {
-      a: { type: 'float32', dims: [3], data: Float32Array.of(1, 2, 3) },
-      b: { type: 'int64', dims: [1], data: BigInt64Array.of(-5n) },
-    },
-    stage,
-  );
-  same(
-    placed.map(({ name, type, bytes }) => [name, type, bytes]),
+  const stage = new WebAssembly.Memory({ initial: 1 });
+  const ids = BigInt64Array.of(7n, -5n, 9n).subarray(1, 2);
+  const { described, views } = describeInputs({
+    a: { type: 'float32', dims: [3], data: Float32Array.of(1, 2, 3) },
+    b: { type: 'int64', dims: [1], data: ids },
+  });
+  same(described, [
+    { name: 'a', type: 'f32', dims: [3], bytes: 12 },
+    { name: 'b', type: 'i64', dims: [1], bytes: 8 },
+  ]);
+  new Uint8Array(memory.buffer).set(views[0]!, 64);
+  new Uint8Array(stage.buffer).set(views[1]!, 128);
+  const taken = takeOutputs(
     [
-      ['a', 'f32', 12],
-      ['b', 'i64', 8],
+      { ...described[0]!, address: 64, staged: false },
+      { ...described[1]!, address: 128, staged: true },
     ],
-  );
-  const outputs = placed.map((input) => ({ ...input, address: input.offset, staged: true }));
-  const taken = takeOutputs(outputs, { memory, stage }) as Record<string, { data: unknown }>;
+    { memory, stage },
+  ) as Record<string, { data: unknown }>;
   same(taken['a']!.data, Float32Array.of(1, 2, 3));
   same(taken['b']!.data, BigInt64Array.of(-5n));
 });
 
 test('an input without a typed array is refused', async () => {
-  const stage = new WebAssembly.Memory({ initial: 1 });
   await fails('input', "'a'", () =>
-    stageInputs({ a: { type: 'float32', dims: [1], data: [1] } }, stage),
+    describeInputs({ a: { type: 'float32', dims: [1], data: [1] } }),
   );
 });
 

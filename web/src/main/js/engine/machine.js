@@ -57,10 +57,11 @@ export async function startThreads(memory, threads, onTrap) {
 export function createMachine({ memory, shared, workers, features }) {
   const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
   const now = () => performance.now();
-  const imports = { env: { memory, table, now } };
+  const env = { memory, table, now };
   const stage = new WebAssembly.Memory({ initial: 4, maximum: 65536 });
   const words = () => new Int32Array(memory.buffer, 0, 128);
   const instances = [];
+  let inputs = [];
   let walker = null;
   let failure = '';
 
@@ -100,22 +101,24 @@ export function createMachine({ memory, shared, workers, features }) {
         ensureMemory(stage, bytes);
         return 0;
       }),
-    /** Copies bytes from the staging memory to the kernels'. */
-    unstage: (from, to, length) =>
-      new Uint8Array(memory.buffer).set(new Uint8Array(stage.buffer, from >>> 0, length), to >>> 0),
+    /** Copies the bytes of an input of the run to the kernels' memory, or to the staging memory. */
+    input: (index, to) => new Uint8Array(memory.buffer).set(inputs[index], to >>> 0),
+    stageInput: (index) => {
+      ensureMemory(stage, inputs[index].length);
+      new Uint8Array(stage.buffer).set(inputs[index]);
+    },
     validate: (length) => (WebAssembly.validate(staged(length)) ? 1 : 0),
     load: (length) =>
       attempt(() => {
-        const { exports } = new WebAssembly.Instance(
-          new WebAssembly.Module(staged(length)),
-          imports,
-        );
+        const { exports } = new WebAssembly.Instance(new WebAssembly.Module(staged(length)), {
+          env,
+        });
         return instances.push(exports) - 1;
       }),
     install: (length) =>
       attempt(() => {
         const module = new WebAssembly.Module(staged(length));
-        const { exports } = new WebAssembly.Instance(module, imports);
+        const { exports } = new WebAssembly.Instance(module, { env });
         const parked = walker !== null;
         if (exports.run) walker = exports;
         if (workers.length) shareWithThreads(module, parked);
@@ -127,6 +130,9 @@ export function createMachine({ memory, shared, workers, features }) {
   return {
     memory,
     stage,
+    setInputs: (views) => {
+      inputs = views;
+    },
     /** For WasmGC: modules of imports with plain numbers. */
     imports: { memory: accessTo(memory, shared), stage: accessTo(stage, false), host },
     /** For both: what the engine's `start` takes. */

@@ -4,7 +4,7 @@ import { loadEngine } from './load.js';
 import { createMachine, startThreads } from './machine.js';
 import { createMemory, ensureMemory } from './memory.js';
 import { capabilities, probe, threadCount } from './probe.js';
-import { stageInputs, takeOutputs, typeName } from './tensors.js';
+import { describeInputs, takeOutputs, typeName } from './tensors.js';
 
 // dev.quern.runtime.Control
 const FREE = 1024;
@@ -76,6 +76,7 @@ export class Session {
       model: { address: files[0].address, bytes: files[0].bytes },
       data: files.slice(1),
       class: this.capabilities.class,
+      family: features.family,
       records: request.records ?? [],
       profile: request.profile ?? null,
       browser: request.labels?.browser ?? '',
@@ -153,8 +154,9 @@ export class Session {
       );
     }
     const start = performance.now();
-    const placed = stageInputs(inputs, this.machine.stage);
-    const result = call(this.engine, 'run', { inputs: placed, outputs: outputs ?? null });
+    const { described, views } = describeInputs(inputs);
+    this.machine.setInputs(views);
+    const result = call(this.engine, 'run', { inputs: described, outputs: outputs ?? null });
     const tensors = takeOutputs(result.outputs, this.machine);
     const milliseconds = performance.now() - start;
     this.forward(result.events);

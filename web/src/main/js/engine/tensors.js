@@ -1,5 +1,4 @@
 import { EngineError } from './errors.js';
-import { ensureMemory } from './memory.js';
 
 // The SDK's name of a type, the engine's, and its array.
 const TYPES = [
@@ -22,12 +21,10 @@ const byLabel = new Map(TYPES.map((row) => [row[1], row]));
 /** The SDK's name of an engine's type. */
 export const typeName = (label) => byLabel.get(label)?.[0] ?? label;
 
-const align = (at) => (at + 63) & ~63;
-
-/** Copies inputs into the staging memory; returns where each lies, for the engine. */
-export function stageInputs(inputs, stage) {
-  let at = 0;
-  const placed = Object.entries(inputs).map(([name, { type, dims, data }]) => {
+/** The inputs as the engine learns of them, and their bytes, which it asks for by index. */
+export function describeInputs(inputs) {
+  const views = [];
+  const described = Object.entries(inputs).map(([name, { type, dims, data }]) => {
     const row = byName.get(type);
     if (!row || !ArrayBuffer.isView(data)) {
       throw new EngineError(
@@ -35,18 +32,10 @@ export function stageInputs(inputs, stage) {
         `Input '${name}' needs a known type and a typed array, not the type ${type}.`,
       );
     }
-    const offset = at;
-    at = align(at + data.byteLength);
-    return { name, type: row[1], dims, offset, bytes: data.byteLength, data };
+    views.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    return { name, type: row[1], dims, bytes: data.byteLength };
   });
-  ensureMemory(stage, at);
-  return placed.map(({ data, ...rest }) => {
-    new Uint8Array(stage.buffer).set(
-      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-      rest.offset,
-    );
-    return rest;
-  });
+  return { described, views };
 }
 
 /** Copies outputs out of the memory that they lie in, each into a buffer of its own. */

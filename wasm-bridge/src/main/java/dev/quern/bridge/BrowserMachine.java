@@ -60,7 +60,11 @@ final class BrowserMachine implements Machine {
     for (int i = 0; i < arguments.length; i++) {
       Native.stageDouble(8 * i, arguments[i]);
     }
-    return host.call(handle, export, arguments.length);
+    try {
+      return host.call(handle, export, arguments.length);
+    } catch (RuntimeException e) {
+      throw new MachineException(export + " failed: " + e.getMessage());
+    }
   }
 
   @Override
@@ -68,16 +72,32 @@ final class BrowserMachine implements Machine {
     return Native.now();
   }
 
-  /** Puts bytes at the start of the staging memory, where JavaScript reads them. */
-  void stage(byte[] bytes) {
-    check(host.ensureStage(bytes.length));
+  private void stage(byte[] bytes) {
+    stage(0, bytes);
+  }
+
+  /** Puts bytes into the staging memory, where JavaScript reads them. */
+  void stage(long offset, byte[] bytes) {
+    check(host.ensureStage((double) (offset + bytes.length)));
+    int at = (int) offset;
     int i = 0;
     for (; i + 4 <= bytes.length; i += 4) {
-      Native.stageInt(i, BrowserMemory.word(bytes, i));
+      Native.stageInt(at + i, BrowserMemory.word(bytes, i));
     }
     for (; i < bytes.length; i++) {
-      Native.stageByte(i, bytes[i]);
+      Native.stageByte(at + i, bytes[i]);
     }
+  }
+
+  /** Copies an input of the run to an address of the kernels' memory. */
+  void copyInput(Input input, long to) {
+    host.input(input.index(), (int) to);
+  }
+
+  /** The bytes of an input, valid until anything else is staged. */
+  StagedBytes stageInput(Input input) {
+    host.stageInput(input.index());
+    return new StagedBytes(0, input.bytes());
   }
 
   private int check(int status) {

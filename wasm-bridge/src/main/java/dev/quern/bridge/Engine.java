@@ -2,9 +2,13 @@ package dev.quern.bridge;
 
 import org.teavm.jso.JSExport;
 
-/** The engine's entry in a worker. */
+/**
+ * The engine's entry in a worker: what the worker's JavaScript calls. Requests and replies are
+ * JSON; a reply is {@code {"error": …}} if the request failed. There is one model in an engine.
+ */
 public final class Engine {
-  private static BrowserMachine machine;
+  private static Host host;
+  private static Model model;
 
   private Engine() {}
 
@@ -21,14 +25,47 @@ public final class Engine {
 
   /** Connects the engine to the worker's JavaScript, before anything else. */
   @JSExport
-  public static void start(Host host) {
-    Native.connect(host);
-    machine = new BrowserMachine(host);
+  public static void start(Host to) {
+    Native.connect(to);
+    host = to;
   }
 
-  /** Bytes of the kernels' memory. */
+  /** Makes a model of the files that lie in memory. */
   @JSExport
-  public static double memoryBytes() {
-    return machine.memory().size();
+  public static String create(String request) {
+    return Reply.to(() -> {
+      model = Model.create(new BrowserMachine(host), Request.of(request));
+      return model.description();
+    });
+  }
+
+  /** Runs it on the inputs that the host holds. */
+  @JSExport
+  public static String run(String request) {
+    return Reply.to(() -> model.run(Request.of(request)));
+  }
+
+  /** Takes the server's schedule records. */
+  @JSExport
+  public static String schedules(String request) {
+    return Reply.to(() -> model.schedules(Request.of(request)));
+  }
+
+  /** Switches the search on or off. */
+  @JSExport
+  public static String tuning(String request) {
+    return Reply.to(() -> model.tuning(Request.of(request)));
+  }
+
+  /** Works on the search for an idle slice. */
+  @JSExport
+  public static String tune(String request) {
+    return Reply.to(() -> model.tune(Request.of(request)));
+  }
+
+  /** The schedules in use, the device's peak and the memory. */
+  @JSExport
+  public static String describe(String request) {
+    return Reply.to(() -> model.describe());
   }
 }

@@ -44,8 +44,11 @@ interface Host extends JSObject {
   /** Grows the staging memory. */
   int ensureStage(double bytes);
 
-  /** Copies from the staging memory to the kernels' memory. */
-  void unstage(int from, int to, int length);
+  /** Copies the bytes of an input of the run to the kernels' memory. */
+  void input(int index, int to);
+
+  /** Copies the bytes of an input of the run to the start of the staging memory. */
+  void stageInput(int index);
 
   /** Whether the module at the start of the staging memory validates: 1 or 0. */
   int validate(int length);

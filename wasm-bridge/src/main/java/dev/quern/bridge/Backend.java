@@ -1,0 +1,50 @@
+package dev.quern.bridge;
+
+import dev.quern.onnx.DataType;
+import java.util.List;
+import java.util.Map;
+
+/** What computes a loaded model: generated kernels, or plain Java. */
+interface Backend {
+  /**
+   * An output of a run, where JavaScript finds it.
+   *
+   * @param staged whether the address is in the staging memory, not the kernels'
+   */
+  record Output(
+      String name, DataType type, long[] dims, long address, long bytes, boolean staged) {}
+
+  /**
+   * What a run gave.
+   *
+   * @param flops floating-point operations of its matrix products; 0 if they are not counted
+   */
+  record Result(List<Output> outputs, double flops) {}
+
+  /**
+   * Runs the model once.
+   *
+   * @param inputs all of the model's inputs
+   * @param outputs which outputs to give
+   * @throws EngineException if the sizes do not fit the model or the run was cancelled
+   */
+  Result run(Map<String, Input> inputs, List<String> outputs);
+
+  /** Milliseconds of each phase of loading, by name. */
+  Map<String, Double> phases();
+
+  /** Takes the server's schedule records: how many may serve, and why the others may not. */
+  Map<String, Object> add(List<?> records);
+
+  /** Switches the search for faster schedules on or off. */
+  void search(boolean on);
+
+  /** Searches for about so many milliseconds: whether there is more to do. */
+  boolean idle(double milliseconds);
+
+  /** The schedules in use and the device's peak. */
+  Map<String, Object> describe();
+
+  /** What the page is to be told, since the last call. */
+  List<Object> events();
+}

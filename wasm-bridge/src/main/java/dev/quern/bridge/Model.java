@@ -1,0 +1,166 @@
+package dev.quern.bridge;
+
+import dev.quern.graph.Graph;
+import dev.quern.graph.GraphImporter;
+import dev.quern.graph.Value;
+import dev.quern.graph.passes.Passes;
+import dev.quern.onnx.Bytes;
+import dev.quern.onnx.OnnxReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** A model that is ready to run, and the answers to the worker's requests about it. */
+final class Model {
+  private final BrowserMachine machine;
+  private final Graph graph;
+  private final Backend backend;
+  private final double parseMilliseconds;
+  private final Set<String> shapes = new LinkedHashSet<>();
+
+  private Model(BrowserMachine machine, Graph graph, Backend backend, double parseMilliseconds) {
+    this.machine = machine;
+    this.graph = graph;
+    this.backend = backend;
+    this.parseMilliseconds = parseMilliseconds;
+  }
+
+  /** Reads the files that a request names by their addresses, and prepares the device it wants. */
+  static Model create(BrowserMachine machine, Request request) {
+    double start = machine.now();
+    Graph graph = Passes.optimise(read(machine, request));
+    double parse = machine.now() - start;
+    Backend backend =
+        request.text("device").equals("reference")
+            ? new ReferenceBackend(machine, graph)
+            : WasmBackend.load(machine, graph, request, end(request));
+    return new Model(machine, graph, backend, parse);
+  }
+
+  private static Graph read(BrowserMachine machine, Request request) {
+    Map<String, Bytes> data = new LinkedHashMap<>();
+    for (Request file : request.objects("data")) {
+      data.put(file.text("path"), view(machine, file));
+    }
+    return GraphImporter.importModel(
+        OnnxReader.read(
+            view(machine, request.object("model")),
+            location -> {
+              Bytes bytes = data.get(location);
+              if (bytes == null) {
+                throw new UncheckedIOException(
+                    new IOException("the file '" + location + "' was not loaded with the model"));
+              }
+              return bytes;
+            }));
+  }
+
+  private static Bytes view(BrowserMachine machine, Request file) {
+    return machine.memory().view(file.integer("address"), file.integer("bytes"));
+  }
+
+  /** The first address behind the files. */
+  private static long end(Request request) {
+    Request file = request.object("model");
+    long end = file.integer("address") + file.integer("bytes");
+    for (Request other : request.objects("data")) {
+      end = Math.max(end, other.integer("address") + other.integer("bytes"));
+    }
+    return end;
+  }
+
+  /** What the page learns when the model is ready. */
+  Map<String, Object> description() {
+    List<Value> outputs = new ArrayList<>();
+    for (String name : graph.outputs()) {
+      outputs.add(graph.value(name));
+    }
+    Map<String, Object> phases = Reply.object("parse", parseMilliseconds);
+    phases.putAll(backend.phases());
+    return Reply.object(
+        "inputs", Reply.values(graph.inputs()),
+        "outputs", Reply.values(outputs),
+        "phases", phases,
+        "events", backend.events());
+  }
+
+  Map<String, Object> run(Request request) {
+    Map<String, Input> inputs = Input.all(request.objects("inputs"), graph.inputs());
+    Backend.Result result = backend.run(inputs, wanted(request));
+    List<Object> outputs = new ArrayList<>();
+    for (Backend.Output output : result.outputs()) {
+      outputs.add(
+          Reply.object(
+              "name", output.name(),
+              "type", output.type().label(),
+              "dims", Reply.dims(output.dims()),
+              "address", (double) output.address(),
+              "bytes", (double) output.bytes(),
+              "staged", output.staged()));
+    }
+    return Reply.object(
+        "outputs", outputs,
+        "shape", shape(inputs, false),
+        "first", shapes.add(shape(inputs, true)),
+        "flops", result.flops(),
+        "events", backend.events());
+  }
+
+  private List<String> wanted(Request request) {
+    if (request.value("outputs") == null) {
+      return graph.outputs();
+    }
+    List<String> names = new ArrayList<>();
+    for (Object name : request.list("outputs")) {
+      if (!(name instanceof String text) || !graph.outputs().contains(text)) {
+        throw new EngineException(
+            "input", "The model has no output '" + name + "'; it has " + graph.outputs() + ".");
+      }
+      names.add(text);
+    }
+    return names;
+  }
+
+  /** The sizes of the first input, {@code 1x32}, which a latency is reported with, or of all. */
+  private static String shape(Map<String, Input> inputs, boolean all) {
+    StringBuilder text = new StringBuilder();
+    for (Input input : inputs.values()) {
+      String separator = text.length() == 0 ? "" : " ";
+      for (long dim : input.dims()) {
+        text.append(separator).append(dim);
+        separator = "x";
+      }
+      if (!all) {
+        break;
+      }
+    }
+    return text.toString();
+  }
+
+  Map<String, Object> schedules(Request request) {
+    Map<String, Object> reply = backend.add(request.list("records"));
+    reply.put("events", backend.events());
+    return reply;
+  }
+
+  Map<String, Object> tuning(Request request) {
+    backend.search(request.flag("tune"));
+    return Reply.object();
+  }
+
+  Map<String, Object> tune(Request request) {
+    boolean more = backend.idle((double) request.integer("milliseconds"));
+    return Reply.object("more", more, "events", backend.events());
+  }
+
+  Map<String, Object> describe() {
+    Map<String, Object> reply = backend.describe();
+    reply.put("memoryBytes", (double) machine.memory().size());
+    return reply;
+  }
+}

@@ -1,0 +1,67 @@
+package dev.quern.bridge;
+
+import dev.quern.tuner.Json;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** A JSON object that the worker's JavaScript sent; a field of another type is its error. */
+record Request(Map<?, ?> fields) {
+  static Request of(String json) {
+    return of(Json.read(json));
+  }
+
+  static Request of(Object value) {
+    if (value instanceof Map<?, ?> map) {
+      return new Request(map);
+    }
+    throw new EngineException("engine", "the worker sent no object");
+  }
+
+  String text(String name) {
+    if (fields.get(name) instanceof String text) {
+      return text;
+    }
+    throw missing(name, "text");
+  }
+
+  boolean flag(String name) {
+    return fields.get(name) instanceof Boolean flag && flag;
+  }
+
+  /** A whole number. */
+  long integer(String name) {
+    if (fields.get(name) instanceof Double number) {
+      return number.longValue();
+    }
+    throw missing(name, "a number");
+  }
+
+  Request object(String name) {
+    return of(fields.get(name));
+  }
+
+  /** A field as it is; null if there is none. */
+  Object value(String name) {
+    return fields.get(name);
+  }
+
+  List<?> list(String name) {
+    if (fields.get(name) instanceof List<?> list) {
+      return list;
+    }
+    throw missing(name, "a list");
+  }
+
+  List<Request> objects(String name) {
+    List<Request> objects = new ArrayList<>();
+    for (Object value : list(name)) {
+      objects.add(of(value));
+    }
+    return objects;
+  }
+
+  private static EngineException missing(String name, String wanted) {
+    return new EngineException("engine", "the worker's message lacks " + name + ", " + wanted);
+  }
+}

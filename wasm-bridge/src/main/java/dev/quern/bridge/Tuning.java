@@ -1,0 +1,141 @@
+package dev.quern.bridge;
+
+import dev.quern.runtime.TunableModel;
+import dev.quern.schedule.Schedule;
+import dev.quern.tuner.DeviceProfile;
+import dev.quern.tuner.RecordBook;
+import dev.quern.tuner.RecordException;
+import dev.quern.tuner.Refusal;
+import dev.quern.tuner.Tuner;
+import dev.quern.tuner.TuningRecord;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** The tuner of a session: records in, events for the page out. */
+final class Tuning implements Tuner.Listener {
+  private final DeviceProfile profile;
+  private final Tuner tuner;
+  private final List<Object> events = new ArrayList<>();
+  private int reported = -1;
+
+  /**
+   * @param records the browser's stored records, as JSON values; what cannot be read is reported
+   */
+  Tuning(TunableModel model, DeviceProfile profile, List<?> records, String browser) {
+    this.profile = profile;
+    RecordBook book = new RecordBook(profile.device(), profile.features());
+    tuner = new Tuner(model, profile, book, Engine.version(), browser, Tuner.Options.DEFAULT, this);
+    add(records, RecordBook.Origin.OWN);
+  }
+
+  Tuner tuner() {
+    return tuner;
+  }
+
+  @Override
+  public void tuned(TuningRecord record, Schedule previous, double ratio) {
+    events.add(
+        Reply.object(
+            "type",
+            "tuned",
+            "record",
+            record.fields(),
+            "previous",
+            previous.text(),
+            "ratio",
+            ratio));
+    events.add(event());
+  }
+
+  @Override
+  public void refused(Refusal refusal) {
+    events.add(
+        Reply.object(
+            "type", "refused",
+            "kernel", refusal.kernel(),
+            "bucket", refusal.bucket().label(),
+            "schedule", refusal.schedule(),
+            "reason", refusal.reason()));
+  }
+
+  /** Takes more records: how many may come to serve, and why the others may not. */
+  Map<String, Object> add(List<?> records, RecordBook.Origin origin) {
+    int adopted = 0;
+    List<Object> refused = new ArrayList<>();
+    for (Object value : records) {
+      int before = events.size();
+      String reason = "a better record is known";
+      try {
+        if (tuner.add(TuningRecord.of(value), origin)) {
+          adopted++;
+          continue;
+        }
+        if (events.size() > before) {
+          reason = (String) Request.of(events.get(before)).value("reason");
+        }
+      } catch (RecordException e) {
+        reason = e.getMessage();
+      }
+      refused.add(Reply.object("record", value, "reason", reason));
+    }
+    return Reply.object("adopted", adopted, "refused", refused);
+  }
+
+  /** One idle slice: whether more is to be done. */
+  boolean idle(double milliseconds) {
+    if (tuner.prepare(milliseconds)) {
+      return true;
+    }
+    boolean more = tuner.idle(milliseconds);
+    progress();
+    return more;
+  }
+
+  private void progress() {
+    int tried = tuner.tried();
+    if (tried != reported && tuner.total() > 0) {
+      reported = tried;
+      events.add(
+          Reply.object(
+              "type", "progress", "phase", "tune", "loaded", tried, "total", tuner.total()));
+    }
+  }
+
+  /** The event that lists the kernels in use. */
+  Map<String, Object> event() {
+    return Reply.object("type", "schedules", "rows", rows(), "peakGflops", peak());
+  }
+
+  /** The device's measured rate on all threads, GFLOP/s; null if it was not measured. */
+  Object peak() {
+    return profile.peakGflops() > 0 ? (Object) (profile.peakGflops() * profile.threads()) : null;
+  }
+
+  List<Object> rows() {
+    List<Object> rows = new ArrayList<>();
+    for (Tuner.Row row : tuner.rows()) {
+      rows.add(
+          Reply.object(
+              "kernel", row.kernel(),
+              "bucket", row.bucket().label(),
+              "schedule", row.schedule().text(),
+              "source", row.source().label(),
+              "seconds", finite(row.seconds()),
+              "gflops", finite(row.gflops()),
+              "layers", row.layers()));
+    }
+    return rows;
+  }
+
+  private static Object finite(double number) {
+    return Double.isNaN(number) || Double.isInfinite(number) ? null : (Object) number;
+  }
+
+  /** What happened since the last call. */
+  List<Object> takeEvents() {
+    List<Object> taken = new ArrayList<>(events);
+    events.clear();
+    return taken;
+  }
+}

@@ -1,0 +1,141 @@
+package dev.quern.bridge;
+
+import dev.quern.graph.Graph;
+import dev.quern.graph.Value;
+import dev.quern.runtime.Limits;
+import dev.quern.runtime.ModelRunner;
+import dev.quern.runtime.RunException;
+import dev.quern.runtime.TunableRunner;
+import dev.quern.tuner.DeviceProfile;
+import dev.quern.tuner.Json;
+import dev.quern.tuner.RecordBook;
+import dev.quern.tuner.RecordException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Kernels made on the device, and the tuner that works around each run. */
+final class WasmBackend implements Backend {
+  private final BrowserMachine machine;
+  private final ModelRunner runner;
+  private final Tuning tuning;
+
+  WasmBackend(BrowserMachine machine, ModelRunner runner, Tuning tuning) {
+    this.machine = machine;
+    this.runner = runner;
+    this.tuning = tuning;
+  }
+
+  /**
+   * Plans and loads a graph.
+   *
+   * @param request with the class key, the stored profile and records, and the browser's label
+   * @param top the first address behind the model's files
+   */
+  static WasmBackend load(BrowserMachine machine, Graph graph, Request request, long top) {
+    DeviceProfile profile = profile(machine, request);
+    Limits limits = new Limits(profile.registers(), profile.l1Bytes(), profile.l2Bytes());
+    ModelRunner runner = ModelRunner.load(machine, graph, limits, top);
+    Tuning tuning =
+        new Tuning(
+            new TunableRunner(runner), profile, request.list("records"), request.text("browser"));
+    return new WasmBackend(machine, runner, tuning);
+  }
+
+  private static DeviceProfile profile(BrowserMachine machine, Request request) {
+    Object stored = request.value("profile");
+    if (stored != null) {
+      try {
+        DeviceProfile profile = DeviceProfile.parse(Json.write(stored));
+        if (profile.device().equals(request.text("class"))) {
+          return profile;
+        }
+      } catch (RecordException e) {
+        // An older version wrote it: measure again.
+      }
+    }
+    return DeviceProfile.guess(request.text("family"), machine.features(), machine.threads());
+  }
+
+  @Override
+  public Result run(Map<String, Input> inputs, List<String> outputs) {
+    try {
+      return attempt(inputs, outputs);
+    } catch (RunException e) {
+      String code =
+          switch (e.reason()) {
+            case INPUT -> "input";
+            case CANCELLED -> "aborted";
+            case ENGINE -> "engine";
+          };
+      throw new EngineException(code, e.getMessage());
+    }
+  }
+
+  private Result attempt(Map<String, Input> inputs, List<String> outputs) {
+    Map<String, long[]> sizes = new LinkedHashMap<>();
+    inputs.forEach((name, input) -> sizes.put(name, input.dims()));
+    double flops = runner.bind(sizes);
+    tuning.tuner().beforeRun();
+    // The tuner may run steps for its own ends, so the inputs come last.
+    for (Input input : inputs.values()) {
+      machine.copyInput(input, runner.address(input.name()));
+    }
+    boolean complete = false;
+    try {
+      runner.execute();
+      complete = true;
+    } finally {
+      tuning.tuner().afterRun(complete);
+    }
+    List<Output> placed = new ArrayList<>();
+    for (Value output : runner.plan().outputs()) {
+      if (outputs.contains(output.name())) {
+        long[] dims = runner.dims(output);
+        long bytes = output.type().bytes();
+        for (long dim : dims) {
+          bytes *= dim;
+        }
+        placed.add(
+            new Output(
+                output.name(), output.type(), dims, runner.address(output.name()), bytes, false));
+      }
+    }
+    return new Result(placed, flops);
+  }
+
+  @Override
+  public Map<String, Double> phases() {
+    Map<String, Double> phases = new LinkedHashMap<>();
+    phases.put("pack", runner.packMilliseconds());
+    phases.put("emit", runner.emitMilliseconds());
+    phases.put("compile", runner.compileMilliseconds());
+    return phases;
+  }
+
+  @Override
+  public Map<String, Object> add(List<?> records) {
+    return tuning.add(records, RecordBook.Origin.SERVER);
+  }
+
+  @Override
+  public void search(boolean on) {
+    tuning.tuner().search(on);
+  }
+
+  @Override
+  public boolean idle(double milliseconds) {
+    return tuning.idle(milliseconds);
+  }
+
+  @Override
+  public Map<String, Object> describe() {
+    return Reply.object("schedules", tuning.rows(), "peakGflops", tuning.peak());
+  }
+
+  @Override
+  public List<Object> events() {
+    return tuning.takeEvents();
+  }
+}
