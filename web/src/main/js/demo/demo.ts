@@ -1,7 +1,5 @@
 import { QuernError, forget, pipeline } from '../quern.js';
 import type { FeatureExtraction } from '../sdk/pipeline.js';
-import type { ScheduleRow } from '../sdk/protocol.js';
-import type { Timing } from '../sdk/session.js';
 import { clearProgress, hideTrouble, showProgress, showTrouble, showTuningOff } from './loading.js';
 import { Panel } from './panel.js';
 import { MOST_LINES, linesOf, rank, type Ranked } from './ranking.js';
@@ -72,13 +70,11 @@ async function start(): Promise<void> {
 
 function listen({ session }: FeatureExtraction): void {
   panel.capabilities(session.capabilities, session.threads);
-  const on = <T>(type: string, action: (detail: T) => void) =>
-    session.addEventListener(type, (event) => action((event as CustomEvent<T>).detail));
-  on<Timing>('latency', (timing) => panel.latency(timing));
-  on<{ rows: ScheduleRow[]; peakGflops: number | null }>('schedules', ({ rows, peakGflops }) =>
-    panel.schedules(rows, peakGflops),
+  session.addEventListener('latency', ({ detail }) => panel.latency(detail));
+  session.addEventListener('schedules', ({ detail }) =>
+    panel.schedules(detail.rows, detail.peakGflops),
   );
-  on<{ record: { kernel: string; schedule: string }; ratio: number }>('tuned', (detail) => {
+  session.addEventListener('tuned', ({ detail }) => {
     panel.swapped();
     note.textContent = `A kernel ${detail.ratio.toFixed(2)} times as fast was swapped in: ${detail.record.schedule}.`;
   });

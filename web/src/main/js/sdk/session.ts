@@ -2,13 +2,20 @@ import type { Channel } from './channel.js';
 import { holdingCores } from './cores.js';
 import { QuernError, throwIfAborted } from './errors.js';
 import { SILENCE, memory, openEngine, pageHidden, type Opened } from './opening.js';
-import { checkOptions, type CheckedOptions, type SessionOptions } from './options.js';
+import {
+  checkOptions,
+  type CheckedOptions,
+  type Progress,
+  type SessionOptions,
+} from './options.js';
 import type {
   Capabilities,
   CreateReply,
   DescribeReply,
   Manifest,
   Notification,
+  ScheduleRecord,
+  ScheduleRow,
   ValueInfo,
 } from './protocol.js';
 import { findModel, type Found, type ModelInput } from './source.js';
@@ -39,6 +46,28 @@ export interface Timing {
 
 export interface Measured extends Timing {
   outputs: Record<string, Tensor>;
+}
+
+/** What each event of a session holds in `detail`. */
+export interface SessionEvents {
+  latency: Timing;
+  progress: Progress;
+  tuned: { record: ScheduleRecord; previous: string; ratio: number };
+  refused: { kernel: string; bucket: string; schedule: string; reason: string };
+  schedules: { rows: ScheduleRow[]; peakGflops: number | null };
+}
+
+export interface Session {
+  addEventListener<K extends keyof SessionEvents>(
+    type: K,
+    listener: (event: CustomEvent<SessionEvents[K]>) => void,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
 }
 
 /**
