@@ -53,8 +53,13 @@ public final class MatmulKernel {
 
   public static final int N_BLOCKS = 10;
 
+  /** Rows and columns of a block: the same kernel serves all of them. */
+  public static final int M_BLOCK = 11;
+
+  public static final int N_BLOCK = 12;
+
   /** Three words for each extra operand: address, bytes a row of C, bytes a matrix of the batch. */
-  public static final int EXTRAS = 12;
+  public static final int EXTRAS = 13;
 
   private static final int FIRST_BLOCK = 1;
   private static final int LAST_BLOCK = 2;
@@ -83,6 +88,35 @@ public final class MatmulKernel {
   /** Blocks of a size that cover a length. */
   public static int blocks(int length, int block) {
     return length / block + (length % block > 0 ? 1 : 0);
+  }
+
+  /**
+   * Writes how a product is cut into blocks to the words of its step's record.
+   *
+   * @param words the whole record, four bytes a word
+   * @return work items a matrix of the batch
+   */
+  public static int cut(int[] words, int rows, int columns, Schedule schedule) {
+    int rowBlocks = blocks(rows, schedule.mc());
+    int columnBlocks = blocks(columns, schedule.nc());
+    words[StepRecord.arg(M_BLOCKS) / 4] = rowBlocks;
+    words[StepRecord.arg(N_BLOCKS) / 4] = columnBlocks;
+    words[StepRecord.arg(M_BLOCK) / 4] = schedule.mc();
+    words[StepRecord.arg(N_BLOCK) / 4] = schedule.nc();
+    return rowBlocks * columnBlocks;
+  }
+
+  /** The part of a schedule that is compiled into the kernel: all but the blocks of C. */
+  public static String compiled(Schedule schedule) {
+    return schedule.mr()
+        + "x"
+        + schedule.nr()
+        + " kc="
+        + schedule.kc()
+        + " unroll="
+        + schedule.unroll()
+        + (schedule.fma() ? " fma " : " ")
+        + schedule.order();
   }
 
   /** Adds the kernel to a module. */
@@ -416,15 +450,17 @@ public final class MatmulKernel {
     private void block() {
       Local rest = i32("rest");
       code.get(item);
-      arg(N_BLOCKS).op(I32_REM_S).i32(schedule.nc()).op(I32_MUL).set(colStart);
+      arg(N_BLOCKS).op(I32_REM_S);
+      arg(N_BLOCK).op(I32_MUL).set(colStart);
       code.get(item);
       arg(N_BLOCKS).op(I32_DIV_S).set(rest);
       code.get(rest);
-      arg(M_BLOCKS).op(I32_REM_S).i32(schedule.mc()).op(I32_MUL).set(rowStart);
+      arg(M_BLOCKS).op(I32_REM_S);
+      arg(M_BLOCK).op(I32_MUL).set(rowStart);
       code.get(rest);
       arg(M_BLOCKS).op(I32_DIV_S).set(batch);
-      bounded(rowStart, schedule.mc(), () -> arg(M), rowEnd);
-      bounded(colStart, schedule.nc(), () -> code.get(n), colEnd);
+      bounded(rowStart, () -> arg(M_BLOCK), () -> arg(M), rowEnd);
+      bounded(colStart, () -> arg(N_BLOCK), () -> code.get(n), colEnd);
       base(A, A_BATCH, a);
       base(B, B_BATCH, b);
       base(C, C_BATCH, c);
@@ -439,7 +475,7 @@ public final class MatmulKernel {
           k,
           schedule.kc(),
           () -> {
-            bounded(kBlock, schedule.kc(), () -> code.get(k), limit);
+            bounded(kBlock, () -> code.i32(schedule.kc()), () -> code.get(k), limit);
             code.get(limit).get(kBlock).op(I32_SUB).set(count);
             code.get(kBlock).op(I32_EQZ);
             code.get(limit).get(k).op(I32_EQ).i32(1).op(I32_SHL, I32_OR).set(phase);
@@ -448,8 +484,10 @@ public final class MatmulKernel {
     }
 
     /** {@code target = min(start + size, most)}. */
-    private void bounded(Local start, int size, Runnable most, Local target) {
-      code.get(start).i32(size).op(I32_ADD).set(target);
+    private void bounded(Local start, Runnable size, Runnable most, Local target) {
+      code.get(start);
+      size.run();
+      code.op(I32_ADD).set(target);
       most.run();
       code.get(target);
       most.run();

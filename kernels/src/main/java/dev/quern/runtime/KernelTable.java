@@ -3,6 +3,7 @@ package dev.quern.runtime;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.Kernels;
 import dev.quern.kernel.Kernels.Placed;
+import dev.quern.kernel.MatmulKernel;
 import dev.quern.schedule.Schedule;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -32,11 +33,9 @@ final class KernelTable {
   }
 
   private static String key(KernelSpec spec, Schedule schedule) {
-    return schedule == null ? spec.signature() : spec.signature() + " | " + schedule.text();
-  }
-
-  boolean holds(KernelSpec spec, Schedule schedule) {
-    return slots.containsKey(key(spec, schedule));
+    return schedule == null
+        ? spec.signature()
+        : spec.signature() + " | " + MatmulKernel.compiled(schedule);
   }
 
   /** The entry of a kernel that is installed. */

@@ -293,11 +293,8 @@ public final class ModelRunner {
     Schedule schedule = program.schedules()[index];
     if (step.work() instanceof Work.Blocks blocks) {
       int n = (int) blocks.columns().evaluate(program.symbols());
-      int rowBlocks = MatmulKernel.blocks(program.rows()[index], schedule.mc());
-      int columnBlocks = MatmulKernel.blocks(n, schedule.nc());
-      words[StepRecord.arg(MatmulKernel.M_BLOCKS) / 4] = rowBlocks;
-      words[StepRecord.arg(MatmulKernel.N_BLOCKS) / 4] = columnBlocks;
-      items = blocks.batch().evaluate(program.symbols()) * rowBlocks * columnBlocks;
+      int matrix = MatmulKernel.cut(words, program.rows()[index], n, schedule);
+      items = blocks.batch().evaluate(program.symbols()) * matrix;
       grain = 1;
     } else {
       Work.Items work = (Work.Items) step.work();
@@ -392,18 +389,19 @@ public final class ModelRunner {
     write(program, step);
   }
 
-  /** Whether a step of any program, or an adoption, uses a kernel with this schedule. */
+  /** Whether a step of any program, or an adoption, uses the code that a schedule compiles to. */
   boolean uses(KernelSpec.Matmul kernel, Schedule schedule) {
+    String code = MatmulKernel.compiled(schedule);
     for (Map.Entry<String, Schedule> entry : adopted.entrySet()) {
-      if (entry.getValue().equals(schedule)
-          && entry.getKey().startsWith(kernel.signature() + " @")) {
+      if (entry.getKey().startsWith(kernel.signature() + " @")
+          && MatmulKernel.compiled(entry.getValue()).equals(code)) {
         return true;
       }
     }
     for (Program program : programs.values()) {
       for (int i = 0; i < program.schedules().length; i++) {
-        if (schedule.equals(program.schedules()[i])
-            && plan.steps().get(i).kernel().equals(kernel)) {
+        if (plan.steps().get(i).kernel().equals(kernel)
+            && MatmulKernel.compiled(program.schedules()[i]).equals(code)) {
           return true;
         }
       }

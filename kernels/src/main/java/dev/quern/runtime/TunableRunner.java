@@ -187,17 +187,13 @@ public final class TunableRunner implements TunableModel {
     float[] guard = new float[(rows + 1) * n];
     Arrays.fill(guard, GUARD);
     machine.memory().writeFloats(c, guard, 0, guard.length);
-    int rowBlocks = MatmulKernel.blocks(rows, schedule.mc());
-    int columnBlocks = MatmulKernel.blocks(n, schedule.nc());
     words[StepRecord.SLOT / 4] = runner.table().slot(spec, schedule);
-    words[StepRecord.ITEMS / 4] = rowBlocks * columnBlocks;
+    words[StepRecord.ITEMS / 4] = MatmulKernel.cut(words, rows, n, schedule);
     words[StepRecord.GRAIN / 4] = 1;
     words[StepRecord.arg(MatmulKernel.A) / 4] = (int) a;
     words[StepRecord.arg(MatmulKernel.B) / 4] = (int) b;
     words[StepRecord.arg(MatmulKernel.C) / 4] = (int) c;
     words[StepRecord.arg(MatmulKernel.M) / 4] = rows;
-    words[StepRecord.arg(MatmulKernel.M_BLOCKS) / 4] = rowBlocks;
-    words[StepRecord.arg(MatmulKernel.N_BLOCKS) / 4] = columnBlocks;
     machine.memory().writeInts(next, words, 0, words.length);
     int status = machine.run((int) next, 0, 1);
     if (status != Control.OK) {

@@ -108,7 +108,9 @@ class MatmulKernelTest {
           sharedB ? 0 : k * n * 4,
           m * n * 4,
           mBlocks,
-          nBlocks);
+          nBlocks,
+          schedule.mc(),
+          schedule.nc());
       List<double[]> wantedExtras = extras();
       rig.run(spec, schedule, features, batch * mBlocks * nBlocks, 0);
       check(rig.read(out), wantedExtras);

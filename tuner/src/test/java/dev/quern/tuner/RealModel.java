@@ -46,7 +46,7 @@ final class RealModel implements TunableModel {
   private final long bias;
   private float[] packed;
 
-  /** Replaces a schedule before it is emitted, to plant a kernel that is not what it claims. */
+  /** Changes the rows of a block behind the schedule's back, to plant work that is not done. */
   UnaryOperator<Schedule> saboteur = schedule -> schedule;
 
   RealModel(Machine machine, DeviceProfile profile, int k, int n, int rows, int layers) {
@@ -117,19 +117,16 @@ final class RealModel implements TunableModel {
 
   private void record(
       int at, Schedule schedule, long a, long b, long c, long extra, int m, int slot) {
-    LinearMemory memory = machine.memory();
-    int rowBlocks = MatmulKernel.blocks(m, schedule.mc());
-    int columnBlocks = MatmulKernel.blocks(kernel.n(), schedule.nc());
-    memory.clear(at, StepRecord.SIZE);
-    memory.putInt(at + StepRecord.SLOT, slot);
-    memory.putInt(at + StepRecord.ITEMS, rowBlocks * columnBlocks);
-    memory.putInt(at + StepRecord.GRAIN, 1);
-    memory.putInt(at + StepRecord.FLAGS, StepRecord.TIMED);
+    int[] words = new int[StepRecord.SIZE / 4];
+    words[StepRecord.SLOT / 4] = slot;
+    words[StepRecord.ITEMS / 4] = MatmulKernel.cut(words, m, kernel.n(), schedule);
+    words[StepRecord.arg(MatmulKernel.M_BLOCK) / 4] = saboteur.apply(schedule).mc();
+    words[StepRecord.GRAIN / 4] = 1;
+    words[StepRecord.FLAGS / 4] = StepRecord.TIMED;
     int[] values = {(int) a, (int) b, (int) c, m, kernel.k(), kernel.n(), 0, 0, 0};
-    memory.writeInts(at + StepRecord.arg(0), values, 0, values.length);
-    memory.putInt(at + StepRecord.arg(MatmulKernel.M_BLOCKS), rowBlocks);
-    memory.putInt(at + StepRecord.arg(MatmulKernel.N_BLOCKS), columnBlocks);
-    memory.putInt(at + StepRecord.arg(MatmulKernel.EXTRAS), (int) extra);
+    System.arraycopy(values, 0, words, StepRecord.arg(0) / 4, values.length);
+    words[StepRecord.arg(MatmulKernel.EXTRAS) / 4] = (int) extra;
+    machine.memory().writeInts(at, words, 0, words.length);
   }
 
   /** Runs all layers once. */
@@ -172,7 +169,7 @@ final class RealModel implements TunableModel {
       int slot = free.remove();
       machine.install(
           Kernels.module(
-                  List.of(new Kernels.Placed(spec, saboteur.apply(schedule), slot)),
+                  List.of(new Kernels.Placed(spec, schedule, slot)),
                   machine.features(),
                   Control.TABLE_SIZE)
               .encode());
