@@ -419,11 +419,11 @@ public final class ModelRunner {
     }
   }
 
-  /** Milliseconds that a step took in the last timed run. */
+  /** Milliseconds that a step took in the last timed run; negative if none timed it. */
   public double stepMilliseconds(int step) {
     long record = record(bound(), step);
-    return machine.memory().getDouble(record + StepRecord.END)
-        - machine.memory().getDouble(record + StepRecord.START);
+    double end = machine.memory().getDouble(record + StepRecord.END);
+    return end == 0 ? -1 : end - machine.memory().getDouble(record + StepRecord.START);
   }
 
   /** Floating-point operations of a step of the bound run. */

@@ -143,7 +143,8 @@ public final class TunableRunner implements TunableModel {
 
   @Override
   public double stepSeconds(int step) {
-    return runner.stepMilliseconds(step) / 1000;
+    double milliseconds = runner.stepMilliseconds(step);
+    return milliseconds < 0 ? Double.NaN : milliseconds / 1000;
   }
 
   @Override

@@ -62,6 +62,9 @@ final class SiteSearch {
   /** A step that takes longer than this does not fit an idle slice: inferences alone time it. */
   private static final double TOO_LONG = 0.04;
 
+  /** Slices in a row that may have been too short before the search no longer counts on any. */
+  private static final int MOST_MISFITS = 30;
+
   private final TunableModel model;
   private final TunableModel.Kernel kernel;
   private final RowBucket bucket;
@@ -102,6 +105,7 @@ final class SiteSearch {
   private int fruitless;
   private int samples;
   private double spent;
+  private int misfits;
 
   /** What a search tells its tuner. */
   interface Verdicts {
@@ -227,7 +231,7 @@ final class SiteSearch {
     arrive(now);
     switch (phase) {
       case WARM_INCUMBENT -> {
-        if (stepSeconds > TOO_LONG) {
+        if (tooLong()) {
           phase = Phase.NEXT;
         } else if (!fits(CHUNK_SECONDS, slack)) {
           return false;
@@ -236,7 +240,7 @@ final class SiteSearch {
         }
       }
       case NOISE -> {
-        if (stepSeconds > TOO_LONG || idleNoise.count() >= NOISE_SAMPLES) {
+        if (tooLong() || idleNoise.count() >= NOISE_SAMPLES) {
           phase = Phase.NEXT;
         } else {
           noiseTurn = true;
@@ -246,7 +250,7 @@ final class SiteSearch {
       case NEXT -> next();
       case CHECK -> check();
       case WARM -> {
-        if (stepSeconds > TOO_LONG) {
+        if (tooLong()) {
           phase = Phase.MEASURE;
         } else if (!fits(CHUNK_SECONDS, slack)) {
           return false;
@@ -255,7 +259,7 @@ final class SiteSearch {
         }
       }
       case MEASURE, CONFIRM -> {
-        return stepSeconds <= TOO_LONG && pair(slack);
+        return !tooLong() && pair(slack);
       }
       case DONE -> {
         return false;
@@ -269,6 +273,7 @@ final class SiteSearch {
       // Other shapes: a pair must not mix them, and a step takes another time.
       site = now;
       stepSeconds = Double.NaN;
+      misfits = 0;
       clearPairs();
     }
   }
@@ -283,7 +288,14 @@ final class SiteSearch {
   }
 
   private boolean fits(double aim, double slack) {
-    return Double.isNaN(stepSeconds) || Math.max(aim, stepSeconds) <= slack;
+    boolean fits = Double.isNaN(stepSeconds) || Math.max(aim, stepSeconds) <= slack;
+    misfits = fits ? 0 : misfits + 1;
+    return fits;
+  }
+
+  /** Whether idle slices cannot hold a run of the step. */
+  private boolean tooLong() {
+    return stepSeconds > TOO_LONG || misfits > MOST_MISFITS;
   }
 
   private void next() {
@@ -535,9 +547,10 @@ final class SiteSearch {
     if (!complete || phase == Phase.DONE) {
       return;
     }
-    if (Double.isNaN(stepSeconds)) {
-      // A coarse clock may say 0; a search that has not begun knows nothing else of the step.
-      stepSeconds = Math.max(model.stepSeconds(steps.get(0)), clockSeconds);
+    double first = model.stepSeconds(steps.get(0));
+    if (first > 0 && layer != 0 && !(first >= stepSeconds)) {
+      // The least of all times: the first of them was not optimised yet, others were disturbed.
+      stepSeconds = Math.max(first, clockSeconds);
     }
     if (layers < 2) {
       return;

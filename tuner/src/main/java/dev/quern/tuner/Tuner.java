@@ -90,6 +90,7 @@ public final class Tuner {
   private final Map<String, SiteSearch> searches = new LinkedHashMap<>();
   private final Map<String, Source> sources = new LinkedHashMap<>();
   private final Set<String> handled = new TreeSet<>();
+  private List<TunableModel.Site> sites = List.of();
   private boolean searching = true;
 
   /**
@@ -168,7 +169,8 @@ public final class Tuner {
 
   /** To be called before each inference, once its program is written. */
   public void beforeRun() {
-    for (TunableModel.Site site : model.sites()) {
+    sites = model.sites();
+    for (TunableModel.Site site : sites) {
       if (pending(site.kernel(), site.bucket())) {
         adoptStored(site.kernel(), site.bucket());
       }
@@ -177,7 +179,7 @@ public final class Tuner {
       return;
     }
     boolean timed = false;
-    for (TunableModel.Site site : model.sites()) {
+    for (TunableModel.Site site : sites) {
       SiteSearch search = search(site);
       if (!search.done()) {
         search.beforeRun(site);
@@ -193,7 +195,7 @@ public final class Tuner {
    * @param complete false if it was cancelled or failed
    */
   public void afterRun(boolean complete) {
-    for (TunableModel.Site site : model.sites()) {
+    for (TunableModel.Site site : sites) {
       SiteSearch search = searches.get(key(site.kernel().signature(), site.bucket()));
       if (search != null) {
         search.afterRun(site, complete);
@@ -211,6 +213,7 @@ public final class Tuner {
     if (!searching) {
       return false;
     }
+    sites = model.sites();
     double now = model.now();
     double end = now + milliseconds;
     Set<String> blocked = new TreeSet<>();
@@ -234,7 +237,7 @@ public final class Tuner {
   private TunableModel.Site next(Set<String> blocked) {
     TunableModel.Site best = null;
     double most = -1;
-    for (TunableModel.Site site : model.sites()) {
+    for (TunableModel.Site site : sites) {
       TunableModel.Kernel kernel = site.kernel();
       double work = (double) kernel.k() * kernel.n() * site.rows() * site.steps().size();
       if (work > most
