@@ -171,6 +171,8 @@ public final class TunableRunner implements TunableModel {
     long a = Arena.align(b + PackKernel.bytes(k, n) + 16);
     long c = Arena.align(a + 4L * rows * k + 16);
     long next = Arena.align(c + 4L * (rows + 1) * n + 16);
+    // First, because packing lays B over all that is behind its place.
+    packed(problem.b(), k, n, b, a);
     int[] words = new int[StepRecord.SIZE / 4];
     for (int e = 0; e < kernel.extras().size(); e++) {
       Extra extra = kernel.extras().get(e);
@@ -183,7 +185,6 @@ public final class TunableRunner implements TunableModel {
       next = Arena.align(next + 4L * size + 16);
     }
     machine.memory().ensure(next + StepRecord.SIZE);
-    packed(problem.b(), k, n, b, a);
     machine.memory().writeFloats(a, problem.a(), 0, rows * k);
     float[] guard = new float[(rows + 1) * n];
     Arrays.fill(guard, GUARD);
