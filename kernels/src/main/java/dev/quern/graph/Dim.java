@@ -18,6 +18,9 @@ public final class Dim {
   /** Terms that a polynomial may have; real models need fewer than five. */
   static final int MOST_TERMS = 64;
 
+  /** Replacements in one proof of an order. */
+  private static final int DEEPEST_PROOF = 3;
+
   /** 0. */
   public static final Dim ZERO = new Dim(0, List.of());
 
@@ -194,7 +197,42 @@ public final class Dim {
     if (isConstant() && other.isConstant()) {
       return constant >= other.constant;
     }
-    return minus(other).lowerBound() >= 0;
+    return minus(other).isNotNegative(DEEPEST_PROOF);
+  }
+
+  /**
+   * Proves that this is not negative, from a lower bound, or by putting something larger in the
+   * place of what is subtracted: {@code ⌊n/d⌋ ≤ n/d}, {@code min(a, b) ≤ a}.
+   */
+  private boolean isNotNegative(int depth) {
+    if (lowerBound() >= 0) {
+      return true;
+    }
+    for (Term term : terms) {
+      boolean isSubtracted = term.coefficient < 0 && term.factors.size() == 1;
+      if (!isSubtracted || depth == 0 || !(term.factors.getFirst() instanceof Opaque o)) {
+        continue;
+      }
+      Dim rest = minus(new Dim(0, List.of(term)));
+      boolean proven =
+          switch (o.kind) {
+            case FLOOR ->
+                o.right.isAtLeast(ONE)
+                    && rest.times(o.right)
+                        .plus(o.left.scaled(term.coefficient))
+                        .isNotNegative(depth - 1);
+            case MIN ->
+                rest.plus(o.left.scaled(term.coefficient)).isNotNegative(depth - 1)
+                    || rest.plus(o.right.scaled(term.coefficient)).isNotNegative(depth - 1);
+            case MAX ->
+                rest.plus(o.left.scaled(term.coefficient)).isNotNegative(depth - 1)
+                    && rest.plus(o.right.scaled(term.coefficient)).isNotNegative(depth - 1);
+          };
+      if (proven) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Whether this and another are proven to differ, whatever the symbols stand for. */

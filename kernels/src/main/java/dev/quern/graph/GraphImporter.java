@@ -29,6 +29,9 @@ public final class GraphImporter {
 
   static final long NEWEST = 21;
 
+  /** Elements of all constants that ranges become. */
+  private static final long MOST_MADE = 1 << 22;
+
   /**
    * What is known of a value: its type and shape, and its elements or the name that it has at run
    * time, or both.
@@ -55,6 +58,7 @@ public final class GraphImporter {
   private final Map<String, Boolean> poisoned = new HashMap<>();
   private final List<Problem> problems = new ArrayList<>();
   private final int opset;
+  private long made;
 
   private GraphImporter(int opset) {
     this.opset = opset;
@@ -207,6 +211,11 @@ public final class GraphImporter {
         usable = false;
       }
     }
+    boolean mayLackFirst = node.op().equals("Split");
+    if (node.outputs().isEmpty() || (node.outputs().getFirst().isEmpty() && !mayLackFirst)) {
+      report(node, "it has no output", "export the model again");
+      usable = false;
+    }
     Optional<Operator> operator = Operators.find(node.domain(), node.op());
     if (operator.isEmpty()) {
       report(
@@ -265,6 +274,12 @@ public final class GraphImporter {
     known.put(
         constant.name(),
         new Known(constant.value(), Contents.of(constant), builder.constant(constant)));
+  }
+
+  /** Counts elements of constants that the importer makes, against a limit for hostile models. */
+  boolean mayMake(long elements) {
+    made += elements;
+    return made <= MOST_MADE;
   }
 
   /** The name that a value has at run time; contents that are known numbers become a constant. */

@@ -245,7 +245,7 @@ final class ShapeRules {
       }
       s.contents(0, type, Shape.of(count), elements);
     } else {
-      long[] bits = new long[checkedLength((double) count)];
+      long[] bits = new long[checkedLength(s, (double) count)];
       for (int i = 0; i < bits.length; i++) {
         bits[i] = start.plus(Dim.of(i * step)).constant();
       }
@@ -263,7 +263,7 @@ final class ShapeRules {
       ends[i] = constant.get().number(0);
     }
     double count = Math.max(0.0, Math.ceil((ends[1] - ends[0]) / ends[2]));
-    long[] bits = new long[checkedLength(count)];
+    long[] bits = new long[checkedLength(s, count)];
     for (int i = 0; i < bits.length; i++) {
       double value = ends[0] + i * ends[2];
       bits[i] =
@@ -274,9 +274,9 @@ final class ShapeRules {
     s.constant(0, Constants.ofBits(s.output(0), type, Shape.of(bits.length), bits));
   }
 
-  private static int checkedLength(double count) {
-    if (!(count >= 0 && count <= 1 << 22)) {
-      throw Site.unsupported("its length would be " + count, "");
+  private static int checkedLength(Site s, double count) {
+    if (!(count >= 0 && count <= 1 << 20) || !s.mayMake((long) count)) {
+      throw Site.unsupported("its length would be " + (long) count, "store it as a constant");
     }
     return (int) count;
   }

@@ -184,6 +184,11 @@ final class Site {
     importer.define(constant);
   }
 
+  /** Whether a constant of so many elements may be made; all that are made are counted. */
+  boolean mayMake(long elements) {
+    return importer.mayMake(elements);
+  }
+
   /** Says that a name of the graph is an output. */
   void define(int output, String runtime, DataType type, Shape shape) {
     Value value = new Value(output(output), type, shape);

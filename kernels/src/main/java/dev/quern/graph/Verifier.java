@@ -1,0 +1,299 @@
+package dev.quern.graph;
+
+import dev.quern.onnx.DataType;
+import dev.quern.onnx.Problem;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Says whether a graph is sound: each value is defined once and before its use, types and shapes
+ * are known and agree with what the operators make of their operands, attributes are legal, and
+ * only canonical operators occur. Sizes that differ by symbols only count as equal where they are
+ * not proven to differ, since a run checks them.
+ */
+public final class Verifier {
+  private final Graph graph;
+  private final List<Problem> problems = new ArrayList<>();
+
+  private Verifier(Graph graph) {
+    this.graph = graph;
+  }
+
+  /** Everything that is wrong with a graph; empty if it is sound. */
+  public static List<Problem> problems(Graph graph) {
+    Verifier verifier = new Verifier(graph);
+    verifier.check();
+    return verifier.problems;
+  }
+
+  /** A rule that does not hold. */
+  private static final class Broken extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Broken(String message) {
+      super(message);
+    }
+  }
+
+  private void check() {
+    Set<String> defined = new HashSet<>();
+    for (Value input : graph.inputs()) {
+      require(defined.add(input.name()), "", "the input '" + input.name() + "' occurs twice");
+      require(input.equals(graph.values().get(input.name())), "", "the input's value differs");
+    }
+    for (Constant constant : graph.constants().values()) {
+      String name = constant.name();
+      require(defined.add(name), "", "the constant '" + name + "' is defined twice");
+      require(constant.value().equals(graph.values().get(name)), "", "'" + name + "' differs");
+      long bytes = constant.size() * constant.type().bytes();
+      require(constant.data().size() == bytes, "", "'" + name + "' has not " + bytes + " bytes");
+    }
+    for (Node node : graph.nodes()) {
+      String place = node.toString();
+      for (int i = 0; i < node.inputs().size(); i++) {
+        String input = node.inputs().get(i);
+        require(
+            !node.has(i) || defined.contains(input), place, "'" + input + "' is not defined yet");
+      }
+      for (String output : node.outputs()) {
+        require(defined.add(output), place, "'" + output + "' is defined twice");
+        require(graph.values().containsKey(output), place, "'" + output + "' has no shape");
+      }
+      if (problems.isEmpty()) {
+        try {
+          check(node);
+        } catch (Broken e) {
+          require(false, place, e.getMessage());
+        }
+      }
+    }
+    for (String output : graph.outputs()) {
+      require(defined.contains(output), "", "the output '" + output + "' is not defined");
+    }
+    for (String name : graph.values().keySet()) {
+      require(defined.contains(name), "", "the value '" + name + "' is not defined by anything");
+    }
+  }
+
+  private void require(boolean holds, String place, String text) {
+    if (!holds) {
+      problems.add(new Problem(place, "", text, ""));
+    }
+  }
+
+  private static void demand(boolean holds, String text) {
+    if (!holds) {
+      throw new Broken(text);
+    }
+  }
+
+  private Shape shape(Node node, int input) {
+    demand(node.has(input), "operand " + input + " is missing");
+    return graph.value(node.inputs().get(input)).shape();
+  }
+
+  private DataType type(Node node, int input) {
+    return graph.value(node.inputs().get(input)).type();
+  }
+
+  private void check(Node node) {
+    demand(node.outputs().size() == 1, "a node has one output");
+    Value output = graph.value(node.output());
+    Shape shape = output.shape();
+    boolean keepsType = true;
+    switch (node.operator()) {
+      case "quern.Elementwise" -> {
+        elementwise(node, 0, node.inputs(), shape);
+        demand(node.program("program").result() == output.type(), "the program's type differs");
+        keepsType = false;
+      }
+      case "quern.MatMul" -> matMul(node, shape);
+      case "quern.Attention" -> attention(node, shape);
+      case "Softmax", "LogSoftmax" -> {
+        same(shape(node, 0), shape);
+        demand(node.integer("axis", -1) == shape.rank() - 1, "the axis is not the last one");
+      }
+      case "LayerNormalization" -> {
+        same(shape(node, 0), shape);
+        demand(node.integer("axis", -1) == -1, "the axis is not the last one");
+        for (int i = 1; i < node.inputs().size(); i++) {
+          same(shape(node, i), new Shape(List.of(shape.dim(-1))));
+        }
+      }
+      case "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd" ->
+          same(reduced(node), shape);
+      case "Gather" -> gather(node, shape);
+      case "Transpose" -> {
+        demand(node.ints("perm").size() == shape(node, 0).rank(), "perm has the wrong length");
+        same(Site.permuted(shape(node, 0), node.ints("perm")), shape);
+      }
+      case "Slice" -> {
+        demand(
+            node.dims("starts").size() == shape.rank()
+                && node.ints("steps").size() == shape.rank()
+                && shape(node, 0).rank() == shape.rank(),
+            "starts and steps are not one for each axis");
+        for (long step : node.ints("steps")) {
+          demand(step != 0, "a step is 0");
+        }
+      }
+      case "Concat" -> concat(node, shape);
+      case "Expand" -> broadcasts(shape(node, 0), shape);
+      case "Reshape" -> same(shape(node, 0).size(), shape.size());
+      default -> throw new Broken(node.operator() + " is no canonical operator");
+    }
+    if (keepsType) {
+      demand(type(node, 0) == output.type(), "the type is " + output.type().label());
+    }
+  }
+
+  private static void same(Dim a, Dim b) {
+    demand(a.equals(b) || !a.differsFrom(b), "the sizes " + a + " and " + b + " differ");
+  }
+
+  private static void same(Shape a, Shape b) {
+    demand(a.rank() == b.rank(), "the shapes " + a + " and " + b + " differ");
+    for (int i = 0; i < a.rank(); i++) {
+      same(a.dim(i), b.dim(i));
+    }
+  }
+
+  private static void broadcasts(Shape from, Shape to) {
+    demand(from.rank() <= to.rank(), from + " does not broadcast to " + to);
+    for (int i = 1; i <= from.rank(); i++) {
+      if (!from.dim(-i).is(1)) {
+        same(from.dim(-i), to.dim(-i));
+      }
+    }
+  }
+
+  /** Checks a program whose register {@code first} and following are the given operands. */
+  private void elementwise(Node node, int first, List<String> operands, Shape shape) {
+    ElementwiseProgram program = node.program("program");
+    demand(program.inputs().size() == first + operands.size(), "the program's operands differ");
+    for (int i = 0; i < operands.size(); i++) {
+      Value operand = graph.value(operands.get(i));
+      demand(operand.type() == program.type(first + i), "operand " + i + " has another type");
+      broadcasts(operand.shape(), shape);
+    }
+    for (ElementwiseProgram.Instruction step : program.instructions()) {
+      checkTypes(program, step);
+    }
+  }
+
+  private static void checkTypes(ElementwiseProgram program, ElementwiseProgram.Instruction step) {
+    ElementwiseOp op = step.op();
+    for (int i = 0; i < step.operands().size(); i++) {
+      DataType type = program.type(step.operands().get(i));
+      boolean fits;
+      if (op == ElementwiseOp.CAST) {
+        fits = true;
+      } else if (op.isComparison()) {
+        fits = type == program.type(step.operands().getFirst()) && step.type() == DataType.BOOL;
+      } else if (op == ElementwiseOp.WHERE && i == 0) {
+        fits = type == DataType.BOOL;
+      } else {
+        fits = type == step.type() && (!op.isLogical() || type == DataType.BOOL);
+      }
+      demand(fits, op + " takes operand " + i + " of " + type.label());
+    }
+  }
+
+  private void matMul(Node node, Shape shape) {
+    int parts = (int) node.integer("parts", 1);
+    boolean transposed = node.integer("transB", 0) != 0;
+    Shape a = shape(node, 0);
+    demand(a.rank() >= 2 && parts >= 1, "A is no matrix");
+    Dim width = Dim.ZERO;
+    for (int i = 1; i <= parts; i++) {
+      Shape b = shape(node, i);
+      demand(b.rank() >= 2 && (parts == 1 || b.rank() == 2), "B is no matrix");
+      demand(type(node, i) == type(node, 0), "A and B have different types");
+      same(a.dim(-1), b.dim(transposed ? -1 : -2));
+      width = width.plus(b.dim(transposed ? -2 : -1));
+      broadcasts(new Shape(b.dims().subList(0, b.rank() - 2)), batch(shape));
+    }
+    broadcasts(batch(a), batch(shape));
+    same(shape.dim(-2), a.dim(-2));
+    same(shape.dim(-1), width);
+    if (node.hasProgram()) {
+      elementwise(node, 1, node.inputs().subList(1 + parts, node.inputs().size()), shape);
+      demand(node.program("program").type(0) == type(node, 0), "the epilogue's type differs");
+      demand(node.program("program").result() == type(node, 0), "the epilogue's type differs");
+    } else {
+      demand(node.inputs().size() == 1 + parts, "it has operands without an epilogue");
+    }
+  }
+
+  private static Shape batch(Shape shape) {
+    return new Shape(shape.dims().subList(0, shape.rank() - 2));
+  }
+
+  private void attention(Node node, Shape shape) {
+    Shape q = shape(node, 0);
+    Shape k = shape(node, 1);
+    Shape v = shape(node, 2);
+    demand(q.rank() == 3 && k.rank() == 3 && v.rank() == 3 && shape.rank() == 3, "wrong rank");
+    Dim heads = Dim.of(node.integer("heads", 0));
+    demand(heads.constant() > 0, "there are no heads");
+    same(q.dim(2), k.dim(2));
+    same(k.dim(1), v.dim(1));
+    same(q.dim(2), q.dim(2).dividedBy(heads).times(heads));
+    same(v.dim(2), v.dim(2).dividedBy(heads).times(heads));
+    same(new Shape(List.of(q.dim(0), q.dim(1), v.dim(2))), shape);
+    same(q.dim(0), k.dim(0));
+    same(q.dim(0), v.dim(0));
+    if (node.has(3)) {
+      broadcasts(shape(node, 3), new Shape(List.of(q.dim(0), heads, q.dim(1), k.dim(1))));
+      demand(type(node, 3) == DataType.FLOAT, "the mask is not f32");
+    }
+  }
+
+  private Shape reduced(Node node) {
+    Shape x = shape(node, 0);
+    boolean keep = node.integer("keepdims", 1) != 0;
+    List<Dim> dims = new ArrayList<>();
+    for (int i = 0; i < x.rank(); i++) {
+      if (!node.ints("axes").contains((long) i)) {
+        dims.add(x.dim(i));
+      } else if (keep) {
+        dims.add(Dim.ONE);
+      }
+    }
+    for (long axis : node.ints("axes")) {
+      demand(axis >= 0 && axis < x.rank(), "the axis " + axis + " is not there");
+    }
+    return new Shape(dims);
+  }
+
+  private void gather(Node node, Shape shape) {
+    Shape data = shape(node, 0);
+    int axis = (int) node.integer("axis", 0);
+    demand(axis >= 0 && axis < data.rank(), "the axis " + axis + " is not there");
+    DataType index = type(node, 1);
+    demand(index == DataType.INT64 || index == DataType.INT32, "the indices are no integers");
+    List<Dim> dims = new ArrayList<>(data.dims().subList(0, axis));
+    dims.addAll(shape(node, 1).dims());
+    dims.addAll(data.dims().subList(axis + 1, data.rank()));
+    same(new Shape(dims), shape);
+  }
+
+  private void concat(Node node, Shape shape) {
+    int axis = (int) node.integer("axis", 0);
+    demand(axis >= 0 && axis < shape.rank(), "the axis " + axis + " is not there");
+    Dim sum = Dim.ZERO;
+    for (int i = 0; i < node.inputs().size(); i++) {
+      Shape part = shape(node, i);
+      demand(part.rank() == shape.rank(), "operand " + i + " has another rank");
+      sum = sum.plus(part.dim(axis));
+      for (int j = 0; j < shape.rank(); j++) {
+        if (j != axis) {
+          same(part.dim(j), shape.dim(j));
+        }
+      }
+    }
+    same(sum, shape.dim(axis));
+  }
+}

@@ -1,0 +1,367 @@
+package dev.quern.graph.passes;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.quern.graph.Graph;
+import dev.quern.graph.GraphImporter;
+import dev.quern.graph.Node;
+import dev.quern.graph.Verifier;
+import dev.quern.onnx.Bytes;
+import dev.quern.onnx.DataType;
+import dev.quern.onnx.MiniLm;
+import dev.quern.onnx.ModelBuilder;
+import dev.quern.onnx.OnnxReader;
+import dev.quern.reference.Interpreter;
+import dev.quern.reference.Ort;
+import dev.quern.reference.Tensor;
+import dev.quern.reference.Tensors;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class PassesTest {
+  /** Runs every pass, verifies after each and compares results before and after. */
+  private static Graph optimise(Graph graph, Map<String, Tensor> feeds, double tolerance) {
+    assertThat(Verifier.problems(graph)).isEmpty();
+    Graph before = graph;
+    Map<String, Tensor> expected = Interpreter.run(graph, feeds);
+    for (Pass pass : Passes.ALL) {
+      Graph after = pass.rewrite().apply(before);
+      assertThat(Verifier.problems(after)).as(pass.name()).isEmpty();
+      Map<String, Tensor> actual = Interpreter.run(after, feeds);
+      assertThat(actual.keySet()).isEqualTo(expected.keySet());
+      actual.forEach((name, value) -> Tensors.assertClose(value, expected.get(name), tolerance));
+      before = after;
+    }
+    return before;
+  }
+
+  private static Graph optimise(ModelBuilder model, Map<String, Tensor> feeds) {
+    byte[] file = model.build();
+    Graph graph = GraphImporter.importModel(OnnxReader.read(Bytes.of(file)));
+    Graph result = optimise(graph, feeds, 1e-5);
+    Map<String, Tensor> actual = Interpreter.run(result, feeds);
+    Ort.run(file, feeds)
+        .forEach((name, value) -> Tensors.assertClose(actual.get(name), value, 1e-5));
+    return result;
+  }
+
+  private static List<String> operators(Graph graph) {
+    List<String> result = new ArrayList<>();
+    for (Node node : graph.nodes()) {
+      result.add(node.operator());
+    }
+    return result;
+  }
+
+  private static Map<String, Tensor> miniLmFeeds(int batch, int seq) {
+    Tensor mask = Tensor.zeros(DataType.INT64, batch, seq);
+    Arrays.fill(mask.longs(), 1);
+    if (batch > 1) {
+      mask.longs()[mask.size() - 1] = 0;
+    }
+    return Map.of(
+        "input_ids",
+        Tensors.indices(batch * 31L + seq, 30000, batch, seq),
+        "attention_mask",
+        mask,
+        "token_type_ids",
+        Tensor.zeros(DataType.INT64, batch, seq));
+  }
+
+  private static Graph miniLm() {
+    return GraphImporter.importModel(OnnxReader.read(Bytes.of(MiniLm.file())));
+  }
+
+  @Test
+  void miniLmKeepsItsResultsThroughEachPass() {
+    optimise(miniLm(), miniLmFeeds(2, 3), 2e-5);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "2,1", "1,7", "2,7"})
+  void miniLmAgreesWithOnnxRuntime(int batch, int seq) {
+    Map<String, Tensor> feeds = miniLmFeeds(batch, seq);
+    Tensor expected = Ort.run(MiniLm.file(), feeds).get("last_hidden_state");
+    Tensor plain = Interpreter.run(miniLm(), feeds).get("last_hidden_state");
+    Tensors.assertClose(plain, expected, 1e-4);
+    Graph optimised = Passes.optimise(miniLm());
+    Tensors.assertClose(Interpreter.run(optimised, feeds).get("last_hidden_state"), expected, 1e-4);
+  }
+
+  @Test
+  void miniLmBecomesCanonical() {
+    Graph graph = Passes.optimise(miniLm());
+    List<String> expected =
+        new ArrayList<>(
+            List.of(
+                "Reshape",
+                "quern.Elementwise",
+                "Slice",
+                "Gather",
+                "Gather",
+                "Gather",
+                "quern.Elementwise",
+                "LayerNormalization"));
+    for (int layer = 0; layer < 6; layer++) {
+      expected.addAll(
+          List.of(
+              "quern.MatMul",
+              "Slice",
+              "Slice",
+              "Slice",
+              "quern.Attention",
+              "quern.MatMul",
+              "LayerNormalization",
+              "quern.MatMul",
+              "quern.MatMul",
+              "LayerNormalization"));
+    }
+    assertThat(operators(graph)).isEqualTo(expected);
+    for (int layer = 0; layer < 6; layer++) {
+      List<Node> nodes = graph.nodes().subList(8 + 10 * layer, 18 + 10 * layer);
+      Node qkv = nodes.get(0);
+      assertThat(qkv.integer("parts", 1)).isEqualTo(3);
+      assertThat(qkv.inputs()).hasSize(5);
+      assertThat(qkv.program("program").toString()).isEqualTo("r2 = ADD(r0, r1)");
+      assertThat(graph.value(qkv.output()).shape().toString())
+          .isEqualTo("[batch_size, sequence_length, 1152]");
+      for (int i = 0; i < 3; i++) {
+        assertThat(nodes.get(1 + i).dims("starts").get(2).constant()).isEqualTo(384L * i);
+      }
+      Node attention = nodes.get(4);
+      assertThat(attention.integer("heads", 0)).isEqualTo(12);
+      assertThat(attention.real("scale", 0))
+          .isEqualTo(1 / Math.sqrt(32), org.assertj.core.api.Assertions.within(1e-7));
+      assertThat(attention.inputs()).hasSize(4);
+      assertThat(attention.inputs().subList(0, 3))
+          .isEqualTo(List.of(nodes.get(1).output(), nodes.get(2).output(), nodes.get(3).output()));
+      // Bias and residual; bias and GELU; bias and residual.
+      assertThat(nodes.get(5).inputs()).hasSize(4);
+      assertThat(nodes.get(7).inputs()).hasSize(3);
+      assertThat(nodes.get(7).program("program").toString()).contains("ERF");
+      assertThat(nodes.get(8).inputs()).hasSize(4);
+    }
+    // Weights stay views of the file: what passes made is small.
+    assertThat(graph.constants().values().stream().filter(c -> c.name().matches(".*:[0-9]+")))
+        .allMatch(c -> c.size() <= 1152);
+  }
+
+  /** Attention in the ways exporters write it. */
+  @ParameterizedTest
+  @CsvSource({
+    "after,divide,one,mask",
+    "after,multiply,two,none",
+    "query,multiply,one,mask",
+    "both,multiply,two,mask",
+    "projection,divide,two,none"
+  })
+  void recognisesAttention(String where, String how, String transposes, String masked) {
+    boolean one = transposes.equals("one");
+    ModelBuilder model =
+        new ModelBuilder(13)
+            .input("x", DataType.FLOAT, "batch", "seq", "12")
+            .input("mask", DataType.FLOAT, "batch", "1", "1", "seq")
+            .output("y", DataType.FLOAT)
+            .constant("heads", new long[] {4}, 0L, 0L, 3L, 4L)
+            .constant("joined", new long[] {3}, 0L, 0L, 12L)
+            .constant("scale", new long[0], how.equals("divide") ? 2f : 0.5f)
+            .constant("root", new long[0], (float) Math.sqrt(0.5));
+    String scale = how.equals("divide") ? "Div" : "Mul";
+    for (String p : List.of("q", "k", "v")) {
+      float[] weights = Tensors.random(p.charAt(0), DataType.FLOAT, 144).floats();
+      for (int i = 0; i < weights.length; i++) {
+        weights[i] *= 0.3f;
+      }
+      model.constant("w" + p, new long[] {12, 12}, weights);
+      model.constant("b" + p, new long[] {12}, Arrays.copyOf(weights, 12));
+      model.node("MatMul", List.of("x", "w" + p), List.of("m" + p));
+      model.node("Add", List.of("m" + p, "b" + p), List.of(p));
+      String projected = p;
+      if (p.equals("q") && where.equals("projection")) {
+        model.node(scale, List.of("q", "scale"), List.of("qs"));
+        projected = "qs";
+      }
+      model.node("Reshape", List.of(projected, "heads"), List.of("r" + p));
+      long[] perm = p.equals("k") && one ? new long[] {0, 2, 3, 1} : new long[] {0, 2, 1, 3};
+      model.node("Transpose", List.of("r" + p), List.of("t" + p), "perm", perm);
+    }
+    String k = "tk";
+    if (where.equals("both")) {
+      model.node("Mul", List.of("tk", "root"), List.of("tks"));
+      k = "tks";
+    }
+    if (!one) {
+      model.node("Transpose", List.of(k), List.of("tt"), "perm", new long[] {0, 1, 3, 2});
+      k = "tt";
+    }
+    String q = "tq";
+    if (where.equals("query") || where.equals("both")) {
+      model.node("Mul", List.of("tq", where.equals("both") ? "root" : "scale"), List.of("tqs"));
+      q = "tqs";
+    }
+    model.node("MatMul", List.of(q, k), List.of("product"));
+    String scores = "product";
+    if (where.equals("after")) {
+      model.node(scale, List.of("product", "scale"), List.of("scaled"));
+      scores = "scaled";
+    }
+    if (masked.equals("mask")) {
+      model.node("Add", List.of("mask", scores), List.of("masked"));
+      scores = "masked";
+    }
+    model
+        .node("Softmax", List.of(scores), List.of("weights"), "axis", -1)
+        .node("MatMul", List.of("weights", "tv"), List.of("heads4"))
+        .node("Transpose", List.of("heads4"), List.of("turned"), "perm", new long[] {0, 2, 1, 3})
+        .node("Reshape", List.of("turned", "joined"), List.of("y"));
+    Graph graph =
+        optimise(
+            model,
+            Map.of(
+                "x",
+                Tensors.random(1, DataType.FLOAT, 2, 5, 12),
+                "mask",
+                Tensors.random(2, DataType.FLOAT, 2, 1, 1, 5)));
+    assertThat(operators(graph))
+        .containsExactly("quern.MatMul", "Slice", "Slice", "Slice", "quern.Attention");
+    Node attention = graph.nodes().getLast();
+    assertThat(attention.real("scale", 0))
+        .isEqualTo(0.5, org.assertj.core.api.Assertions.within(1e-6));
+    assertThat(attention.inputs()).hasSize(masked.equals("mask") ? 4 : 3);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "Pow,Sqrt,Div,true",
+    "Mul,Sqrt,Reciprocal,true",
+    "Mul,Pow,Div,false",
+    "Pow,Sqrt,One,true",
+    "Mul,Inverse,Mul,true"
+  })
+  void recognisesLayerNormalisation(String square, String root, String quotient, boolean bias) {
+    ModelBuilder model =
+        new ModelBuilder(13)
+            .input("x", DataType.FLOAT, "batch", "seq", "6")
+            .output("y", DataType.FLOAT)
+            .constant("two", new long[0], 2f)
+            .constant("half", new long[0], root.equals("Inverse") ? -0.5f : 0.5f)
+            .constant("one", new long[0], 1f)
+            .constant("epsilon", new long[0], 1e-3f)
+            .constant("scale", new long[] {1, 6}, 1f, 2f, 3f, 4f, 5f, 6f)
+            .constant("bias", new long[] {6}, 1f, 2f, 3f, 4f, 5f, -6f)
+            .node("ReduceMean", List.of("x"), List.of("mean"), "axes", new long[] {-1})
+            .node("Sub", List.of("x", "mean"), List.of("d"))
+            .node("Sub", List.of("x", "mean"), List.of("d2"))
+            .node(square, List.of("d2", square.equals("Pow") ? "two" : "d2"), List.of("square"))
+            .node("ReduceMean", List.of("square"), List.of("variance"), "axes", new long[] {2})
+            .node("Add", List.of("variance", "epsilon"), List.of("sum"));
+    if (root.equals("Sqrt")) {
+      model.node("Sqrt", List.of("sum"), List.of("root"));
+    } else {
+      model.node("Pow", List.of("sum", "half"), List.of("root"));
+    }
+    switch (quotient) {
+      case "Div" -> model.node("Div", List.of("d", "root"), List.of("n"));
+      case "Mul" -> model.node("Mul", List.of("d", "root"), List.of("n"));
+      case "One" ->
+          model
+              .node("Div", List.of("one", "root"), List.of("inverse"))
+              .node("Mul", List.of("d", "inverse"), List.of("n"));
+      default ->
+          model
+              .node("Reciprocal", List.of("root"), List.of("inverse"))
+              .node("Mul", List.of("inverse", "d"), List.of("n"));
+    }
+    model.node("Mul", List.of("scale", "n"), List.of(bias ? "scaled" : "y"));
+    if (bias) {
+      model.node("Add", List.of("scaled", "bias"), List.of("y"));
+    }
+    Graph graph = optimise(model, Map.of("x", Tensors.random(1, DataType.FLOAT, 2, 5, 6)));
+    assertThat(operators(graph)).containsExactly("LayerNormalization");
+    assertThat(graph.nodes().getFirst().inputs()).hasSize(bias ? 3 : 2);
+    assertThat((float) graph.nodes().getFirst().real("epsilon", 0)).isEqualTo(1e-3f);
+  }
+
+  @Test
+  void sharesEqualNodesAndFoldsConstants() {
+    Graph graph =
+        optimise(
+            new ModelBuilder(13)
+                .input("x", DataType.FLOAT, "n", "4")
+                .output("y", DataType.FLOAT)
+                .constant("a", new long[] {4}, 1f, 2f, 3f, 4f)
+                .constant("b", new long[0], 3f)
+                .node("Exp", List.of("a"), List.of("ea"))
+                .node("Mul", List.of("ea", "b"), List.of("c"))
+                .node("ReduceMax", List.of("x"), List.of("m1"), "axes", new long[] {1})
+                .node("ReduceMax", List.of("x"), List.of("m2"), "axes", new long[] {1})
+                .node("Sub", List.of("x", "m1"), List.of("d1"))
+                .node("Sub", List.of("x", "m2"), List.of("d2"))
+                .node("Mul", List.of("d1", "d2"), List.of("square"))
+                .node("Add", List.of("square", "c"), List.of("y")),
+            Map.of("x", Tensors.random(1, DataType.FLOAT, 3, 4)));
+    assertThat(operators(graph)).containsExactly("ReduceMax", "quern.Elementwise");
+    assertThat(graph.constants().keySet()).containsExactly("c");
+    assertThat(graph.nodes().getLast().program("program").toString())
+        .isEqualTo("r3 = SUB(r0, r1); r4 = MUL(r3, r3); r5 = ADD(r4, r2)");
+  }
+
+  @Test
+  void fusesEpiloguesButKeepsWhatOthersUse() {
+    Graph graph =
+        optimise(
+            new ModelBuilder(13)
+                .input("x", DataType.FLOAT, "n", "4")
+                .output("y", DataType.FLOAT)
+                .output("raw", DataType.FLOAT)
+                .constant("w", new long[] {4, 4}, Tensors.random(3, DataType.FLOAT, 16).floats())
+                .constant("b", new long[] {4}, 1f, 2f, 3f, 4f)
+                .node("MatMul", List.of("x", "w"), List.of("raw"))
+                .node("Add", List.of("raw", "b"), List.of("a"))
+                .node("Gemm", List.of("a", "w", "b"), List.of("g"), "transB", 1, "alpha", 0.5f)
+                .node("Relu", List.of("g"), List.of("r"))
+                .node("Add", List.of("r", "a"), List.of("y")),
+            Map.of("x", Tensors.random(1, DataType.FLOAT, 3, 4)));
+    // The first product is an output itself; the second takes bias, activation and residual in.
+    assertThat(operators(graph))
+        .containsExactly("quern.MatMul", "quern.Elementwise", "quern.MatMul");
+    assertThat(graph.nodes().getFirst().hasProgram()).isFalse();
+    assertThat(graph.nodes().getLast().integer("transB", 0)).isEqualTo(1);
+    assertThat(graph.nodes().getLast().inputs()).containsExactly("a", "w", "b", "a");
+  }
+
+  @Test
+  void simplifiesMovement() {
+    Graph graph =
+        optimise(
+            new ModelBuilder(13)
+                .input("x", DataType.FLOAT, "n", "2", "6")
+                .output("y", DataType.FLOAT)
+                .output("z", DataType.FLOAT)
+                .constant("three", new long[] {4}, 0L, 0L, 2L, 3L)
+                .constant("two", new long[] {2}, 0L, -1L)
+                .constant("w", new long[] {5, 12}, Tensors.random(3, DataType.FLOAT, 60).floats())
+                .constant("start", new long[] {1}, 0L)
+                .constant("end", new long[] {1}, Long.MAX_VALUE)
+                .node("Transpose", List.of("x"), List.of("t1"), "perm", new long[] {1, 0, 2})
+                .node("Transpose", List.of("t1"), List.of("t2"), "perm", new long[] {1, 0, 2})
+                .node("Reshape", List.of("t2", "three"), List.of("r1"))
+                .node("Slice", List.of("r1", "start", "end"), List.of("s"))
+                .node("Reshape", List.of("s", "two"), List.of("r2"))
+                .node("Transpose", List.of("w"), List.of("wt"))
+                .node("MatMul", List.of("r2", "wt"), List.of("y"))
+                .node("Identity", List.of("x"), List.of("z")),
+            Map.of("x", Tensors.random(1, DataType.FLOAT, 3, 2, 6)));
+    // The output that is an input stays a copy.
+    assertThat(operators(graph)).containsExactlyInAnyOrder("Reshape", "quern.MatMul", "Reshape");
+    Node product =
+        graph.nodes().stream().filter(n -> n.isQuern("MatMul")).findFirst().orElseThrow();
+    assertThat(product.inputs().get(1)).isEqualTo("w");
+    assertThat(product.integer("transB", 0)).isEqualTo(1);
+  }
+}
