@@ -78,6 +78,7 @@ class PassesTest {
   }
 
   @Test
+  @org.junit.jupiter.api.Tag("slow")
   void miniLmKeepsItsResultsThroughEachPass() {
     optimise(miniLm(), miniLmFeeds(2, 3), 2e-5);
   }
