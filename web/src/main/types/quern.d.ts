@@ -238,6 +238,7 @@ export class Session extends EventTarget {
   /** The kernels as they run now, the measured peak of the device, the memory held. */
   describe(): Promise<{
     schedules: ScheduleRow[];
+    /** What all threads of the session reach at most; null until it has been measured. */
     peakGflops: number | null;
     memoryBytes: number;
   }>;

@@ -35,6 +35,14 @@ test('the chart compares runs of one size and marks swaps', () => {
   same(words(history.plot('2x2')), 'No inference yet.');
 });
 
+test('one slow run does not flatten the others', () => {
+  const history = new History();
+  for (const milliseconds of [20, 21, 900, 19, 20]) {
+    history.add({ milliseconds, shape: '1x14' });
+  }
+  same(history.plot('1x14').top, 80);
+});
+
 test('scales end at round numbers', () => {
   same([0.7, 1, 13, 26, 41, 99, 101].map(niceTop), [0.8, 1, 15, 30, 50, 100, 150]);
 });

@@ -11,11 +11,12 @@ export interface Plot {
   values: number[];
   /** Places in `values` before which a faster kernel was swapped in. */
   swaps: number[];
-  /** Top of the scale, in milliseconds. */
+  /** Top of the scale, in milliseconds; what took longer is drawn there. */
   top: number;
 }
 
 const KEPT = 120; // runs drawn at most
+const OUTLIER = 4; // times the median: what took longer is drawn at the top, so that the rest stays legible
 const NS = 'http://www.w3.org/2000/svg';
 const MARGIN = { left: 34, right: 8, top: 8, bottom: 18 };
 
@@ -44,7 +45,9 @@ export class History {
         swaps.push(i);
       }
     });
-    return { shape, values, swaps, top: niceTop(Math.max(1, ...values)) };
+    const median = [...values].sort((a, b) => a - b)[values.length >> 1] ?? 1;
+    const top = Math.max(1, Math.min(Math.max(...values, 0), OUTLIER * median));
+    return { shape, values, swaps, top: niceTop(top) };
   }
 }
 
@@ -76,7 +79,7 @@ export function draw(svg: SVGSVGElement, plot: Plot): void {
   const bottom = height - MARGIN.bottom;
   const steps = Math.max(plot.values.length - 1, 24); // a few points do not stretch over the width
   const x = (i: number) => MARGIN.left + ((right - MARGIN.left) * i) / steps;
-  const y = (value: number) => bottom - (bottom - MARGIN.top) * (value / plot.top);
+  const y = (value: number) => bottom - (bottom - MARGIN.top) * Math.min(1, value / plot.top);
   const parts: SVGElement[] = [];
   for (const share of [0, 0.5, 1]) {
     const at = y(plot.top * share);

@@ -1,12 +1,20 @@
 import { QuernError, forget, pipeline } from '../quern.js';
 import type { FeatureExtraction } from '../sdk/pipeline.js';
-import { clearProgress, hideTrouble, showProgress, showTrouble, showTuningOff } from './loading.js';
+import {
+  clearProgress,
+  hideTrouble,
+  showCompiled,
+  showProgress,
+  showTrouble,
+  showTuningOff,
+} from './loading.js';
 import { Panel } from './panel.js';
 import { MOST_LINES, linesOf, rank, type Ranked } from './ranking.js';
-import { SAMPLE_LINES } from './samples.js';
+import { SAMPLE_LINES, SAMPLE_QUERIES } from './samples.js';
 
 /* The demo page: lines ranked by their closeness to a query, as it is typed, and the engine's work beside it. */
 
+const DESCRIBE_EVERY = 3000; // ms between questions about the kernels while the query is repeated
 const DEBOUNCE = 120; // ms without a key before the model runs
 const REPEAT_EVERY = 400; // ms between repetitions of the query while the tuner works
 const REPEAT_MOST = 600; // then the page stops by itself
@@ -27,6 +35,7 @@ let ranking: AbortController | null = null;
 let timer = 0;
 let repeating = false;
 let tuned = false;
+let described = 0;
 
 /** Vectors of lines seen, so that a key in the query costs one short inference. */
 const known = new Map<string, { vector: Float32Array; truncated: boolean }>();
@@ -62,8 +71,10 @@ async function start(): Promise<void> {
     return;
   }
   listen(extract);
+  showCompiled(extract.session.phases);
   setState('ready');
   await update();
+  await describe();
   repeat(tune && parameters.get('repeat') !== 'off');
   measure.disabled = false;
 }
@@ -75,9 +86,24 @@ function listen({ session }: FeatureExtraction): void {
     panel.schedules(detail.rows, detail.peakGflops),
   );
   session.addEventListener('tuned', ({ detail }) => {
+    if (detail.record.schedule === detail.previous) {
+      note.textContent = `Nothing that was tried for a kernel was faster than ${detail.previous}.`;
+      return;
+    }
     panel.swapped();
     note.textContent = `A kernel ${detail.ratio.toFixed(2)} times as fast was swapped in: ${detail.record.schedule}.`;
   });
+}
+
+/** Asks the engine for its kernels; a session that has ended says so elsewhere. */
+async function describe(): Promise<void> {
+  described = performance.now();
+  try {
+    const { schedules, peakGflops } = await extract!.session.describe();
+    panel.schedules(schedules, peakGflops);
+  } catch {
+    // nothing to show
+  }
 }
 
 function fail(thrown: unknown): void {
@@ -200,11 +226,15 @@ function repeat(on: boolean): void {
           fail(thrown);
           break;
         }
+        if (performance.now() - described > DESCRIBE_EVERY) {
+          await describe();
+        }
         if (tuned) {
           break;
         }
       }
       repeat(false);
+      await describe();
     })();
   }
 }
@@ -236,6 +266,18 @@ byId<HTMLDetailsElement>('lines-box').open = matchMedia('(min-width: 900px)').ma
 document.querySelectorAll('.server').forEach((place) => {
   place.textContent = new URL('.', location.href).href;
 });
+byId('tries').append(
+  ...SAMPLE_QUERIES.map((text) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = text;
+    button.addEventListener('click', () => {
+      query.value = text;
+      void update();
+    });
+    return button;
+  }),
+);
 lines.value = SAMPLE_LINES.join('\n');
 void update();
 void start();

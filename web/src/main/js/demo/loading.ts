@@ -29,6 +29,14 @@ export function clearProgress(): void {
   }
 }
 
+/** How long making the kernels took: too short for most eyes to follow. */
+export function showCompiled(phases: Record<string, number>): void {
+  const milliseconds = (phases['emit'] ?? 0) + (phases['compile'] ?? 0);
+  byId<HTMLProgressElement>('bar-compile').max = 1;
+  byId<HTMLProgressElement>('bar-compile').value = 1;
+  byId('out-compile').textContent = `${milliseconds.toFixed(0)} ms`;
+}
+
 /** Says that this session does not look for faster kernels. */
 export function showTuningOff(): void {
   byId('out-tune').textContent = 'off';

@@ -26,7 +26,7 @@ export class Panel {
   #history = new History();
   #schedules = new Map<string, string>();
   #shape = '';
-  #peak: number | null = null; // GFLOP/s of one thread
+  #peak: number | null = null; // GFLOP/s of all threads
   #threads = 1;
   #last: Timing | null = null;
   #frame = 0;
@@ -146,7 +146,7 @@ export class Panel {
     const reached = last.flops / last.milliseconds / 1e6;
     this.#speedNow.textContent = `${reached.toFixed(1)} GFLOP/s`;
     if (this.#peak) {
-      const peak = this.#peak * this.#threads;
+      const peak = this.#peak;
       const share = Math.min(1, reached / peak);
       this.#speed.style.setProperty('--share', String(share));
       this.#speed.ariaValueNow = String(Math.round(100 * share));

@@ -114,6 +114,7 @@ export interface RunReply {
 
 export interface DescribeReply {
   schedules: ScheduleRow[];
+  /** What all threads of the session reach at most, GFLOP/s; null until it has been measured. */
   peakGflops: number | null;
   memoryBytes: number;
 }
