@@ -94,6 +94,16 @@ public final class Sizes {
     return text.toString();
   }
 
+  /** Plausible dimensions of an input: one sample, 32 of whatever else is not known. */
+  static long[] guess(Shape shape) {
+    long[] dims = new long[shape.rank()];
+    for (int i = 0; i < dims.length; i++) {
+      Dim dim = shape.dim(i);
+      dims[i] = dim.isConstant() ? dim.constant() : i == 0 ? 1 : 32;
+    }
+    return dims;
+  }
+
   /** Bytes of a value for given sizes. */
   static long bytes(Value value, Map<String, Long> symbols) {
     return value.shape().size().evaluate(symbols) * value.type().bytes();

@@ -358,6 +358,21 @@ class ModelRunnerTest {
   }
 
   @Test
+  void warmingChangesNoResult() {
+    Graph built = layer();
+    Map<String, Tensor> inputs = new LinkedHashMap<>();
+    inputs.put("x", Tensors.random(3, F32, 1, 9, 32));
+    inputs.put("mask", Tensor.zeros(F32, 1, 1, 1, 9));
+    try (JavetMachine machine = JavetMachine.create()) {
+      ModelRunner runner = ModelRunner.load(machine, built, Limits.DEFAULT, 0);
+      runner.warm(50);
+      Map<String, Tensor> found = runner.run(inputs);
+      Interpreter.run(built, inputs)
+          .forEach((name, tensor) -> Tensors.assertClose(found.get(name), tensor, 2e-4));
+    }
+  }
+
+  @Test
   void inputsThatDoNotFitAreNamed() {
     Graph built = layer();
     try (JavetMachine machine = JavetMachine.create()) {

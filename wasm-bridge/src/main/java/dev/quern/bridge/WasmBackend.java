@@ -17,6 +17,9 @@ import java.util.Map;
 
 /** Kernels made on the device, and the tuner that works around each run. */
 final class WasmBackend implements Backend {
+  /** Enough for the browser to compile the kernels anew with all optimisations, on another core. */
+  private static final double WARM_MILLISECONDS = 250;
+
   private final BrowserMachine machine;
   private final ModelRunner runner;
   private final Tuning tuning;
@@ -40,6 +43,7 @@ final class WasmBackend implements Backend {
     Tuning tuning =
         new Tuning(
             new TunableRunner(runner), profile, request.list("records"), request.text("browser"));
+    runner.warm(WARM_MILLISECONDS);
     return new WasmBackend(machine, runner, tuning);
   }
 
