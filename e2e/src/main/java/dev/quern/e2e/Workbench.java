@@ -81,6 +81,10 @@ final class Workbench implements AutoCloseable {
     }
   }
 
+  Front front() {
+    return front;
+  }
+
   Harness harness() {
     return harness;
   }

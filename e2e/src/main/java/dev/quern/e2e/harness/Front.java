@@ -61,6 +61,7 @@ public final class Front implements AutoCloseable {
   private final boolean isolated;
   private final Map<String, Content> contents = new ConcurrentHashMap<>();
   private final Map<String, byte[]> received = new ConcurrentHashMap<>();
+  private final Set<String> forwarded = ConcurrentHashMap.newKeySet();
   private final Map<String, Long> cuts = new ConcurrentHashMap<>();
 
   private Front(HttpServer server, Optional<URI> upstream, boolean isolated) {
@@ -149,6 +150,11 @@ public final class Front implements AutoCloseable {
     cuts.clear();
   }
 
+  /** The paths that pages have asked the upstream for. */
+  public Set<String> forwarded() {
+    return Set.copyOf(forwarded);
+  }
+
   /** What the page sent to a path with PUT, once. */
   public Optional<byte[]> take(String path) {
     return Optional.ofNullable(received.remove(path));
@@ -164,6 +170,7 @@ public final class Front implements AutoCloseable {
         received.put(path, exchange.getRequestBody().readAllBytes());
         exchange.sendResponseHeaders(204, -1);
       } else if (upstream.isPresent() && !path.startsWith(PREFIX)) {
+        forwarded.add(path);
         forward(exchange, path, upstream.get());
       } else {
         ownHeaders(exchange, "text/plain");

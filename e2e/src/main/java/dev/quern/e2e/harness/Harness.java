@@ -273,6 +273,11 @@ public final class Harness implements AutoCloseable {
     return call("capabilities", options());
   }
 
+  /** What the server answers at a path. */
+  public JsonNode fetchJson(String path) {
+    return call("fetchJson", options().put("path", path));
+  }
+
   /** An empty object for options. */
   public static ObjectNode options() {
     return JsonMapper.shared().createObjectNode();

@@ -22,6 +22,9 @@ const ARRAYS = {
 /** What is open, by the caller's id: a session, its pipeline if it has one, and what its events said. */
 const opened = new Map();
 
+/** Probes of the peak, by address. */
+const peaks = new Map();
+
 function find(id) {
   const entry = opened.get(id);
   if (!entry) {
@@ -132,6 +135,36 @@ const calls = {
   async tuning({ id, tune }) {
     await find(id).session.tuning(tune);
     return null;
+  },
+
+  async fetchJson({ path }) {
+    const response = await fetch(path);
+    if (!response.ok) {
+      throw new Error(`${path} answered ${response.status}`);
+    }
+    return response.json();
+  },
+
+  /** GFLOP/s of a module's export `peak(turns)`, which does `flops` operations a turn; about 20 ms, after a first warm call. */
+  async peak({ url, flops }) {
+    let probe = peaks.get(url);
+    if (!probe) {
+      const { instance } = await WebAssembly.instantiate(await bytesOf(url));
+      probe = { run: instance.exports.peak, turns: 1000 };
+      peaks.set(url, probe);
+      for (let spent = 0; spent < 20; ) {
+        probe.turns *= 2;
+        const from = performance.now();
+        probe.run(probe.turns);
+        spent = performance.now() - from;
+      }
+      // The engine's optimising compiler may still be at work: once more with time to finish.
+      await new Promise((go) => setTimeout(go, 50));
+      probe.run(probe.turns);
+    }
+    const from = performance.now();
+    probe.run(probe.turns);
+    return (probe.turns * flops) / (performance.now() - from) / 1e6;
   },
 
   async release({ id }) {
