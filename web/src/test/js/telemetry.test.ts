@@ -60,6 +60,16 @@ test('a server in trouble gets the batch again, one that refuses it does not', a
   same(asked.length, 2);
 });
 
+test('a server that takes none is not asked again', async () => {
+  const asked = fakeFetch({ [URL_]: () => new Response('', { status: 403 }) });
+  const telemetry = new Telemetry(URL_, new ManualClock());
+  for (let i = 0; i < 3; i++) {
+    telemetry.add(EVENT);
+    await telemetry.flush();
+  }
+  same(asked.length, 1);
+});
+
 test('browsers are told by name and major version', () => {
   const brands = [
     { brand: 'Not A Brand', version: '8' },

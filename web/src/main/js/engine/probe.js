@@ -76,11 +76,13 @@ export function capabilities(
   features,
   { requested = 0, device = 'auto', engine = 'auto', maximumBytes = 0 } = {},
 ) {
-  const threads = threadCount(features, requested);
   const wasm = typeof WebAssembly === 'object';
   const chosen = !wasm ? 'none' : device === 'reference' || !features.simd ? 'reference' : 'wasm';
+  const threads = chosen === 'wasm' ? threadCount(features, requested) : 1;
   let why;
-  if (features.shared) {
+  if (chosen !== 'wasm') {
+    why = 'One thread: the reference device is plain and runs on one.';
+  } else if (features.shared) {
     why = requested
       ? `${threads} of ${features.cores} logical cores, as asked for.`
       : `${threads} of ${features.cores} logical cores: the page is cross-origin isolated, so memory is shared.`;

@@ -50,6 +50,7 @@ export class Telemetry {
   readonly #clock: Clock;
   #events: TelemetryEvent[] = [];
   #timer: unknown = null;
+  #unwanted = false;
   readonly #leave = () => {
     if (document.visibilityState === 'hidden') {
       void this.flush();
@@ -64,7 +65,7 @@ export class Telemetry {
 
   add(event: TelemetryEvent): void {
     const kept = allowed(event);
-    if (!kept) {
+    if (!kept || this.#unwanted) {
       return;
     }
     this.#events.push(kept);
@@ -94,6 +95,8 @@ export class Telemetry {
       // A batch that the server refuses would be refused again; only a server in trouble gets it a second time.
       if (response.status >= 500) {
         this.#events.unshift(...events);
+      } else if (response.status === 403 || response.status === 404) {
+        this.#unwanted = true; // this server takes none
       }
     } catch {
       this.#events.unshift(...events);
