@@ -31,6 +31,7 @@ class DirectionTest {
           new Row("onnx", "kernels"),
           new Row("graph", "kernels", "onnx"),
           new Row("reference", "kernels", "onnx", "graph"),
+          new Row("graph.passes", "kernels", "onnx", "graph", "reference"),
           new Row("wasm", "kernels"),
           new Row("schedule", "kernels"),
           new Row("kernel", "kernels", "onnx", "graph", "wasm", "schedule"),
@@ -41,6 +42,7 @@ class DirectionTest {
               "onnx",
               "graph",
               "reference",
+              "graph.passes",
               "wasm",
               "schedule",
               "kernel",
@@ -51,6 +53,7 @@ class DirectionTest {
               "onnx",
               "graph",
               "reference",
+              "graph.passes",
               "wasm",
               "schedule",
               "kernel",
@@ -62,6 +65,7 @@ class DirectionTest {
               "onnx",
               "graph",
               "reference",
+              "graph.passes",
               "wasm",
               "schedule",
               "kernel",
@@ -76,6 +80,7 @@ class DirectionTest {
               "onnx",
               "graph",
               "reference",
+              "graph.passes",
               "wasm",
               "schedule",
               "kernel",
@@ -185,14 +190,17 @@ class DirectionTest {
     return row != null && List.of("kernels", "tuner", "wasm-bridge").contains(row.module());
   }
 
-  /** The row of a class of ours, or null when the class is not ours. */
+  /** The row of a class of ours, that of the innermost package; null when it is not ours. */
   private static Row row(JavaClass type) {
+    Row found = null;
     for (Row row : ROWS) {
       String name = "dev.quern." + row.name();
-      if (type.getPackageName().equals(name) || type.getPackageName().startsWith(name + ".")) {
-        return row;
+      boolean inside =
+          type.getPackageName().equals(name) || type.getPackageName().startsWith(name + ".");
+      if (inside && (found == null || row.name().length() > found.name().length())) {
+        found = row;
       }
     }
-    return null;
+    return found;
   }
 }

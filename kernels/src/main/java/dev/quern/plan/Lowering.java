@@ -9,6 +9,7 @@ import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.KernelSpec.Reduction;
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /** The steps of each operator of the canonical graph. */
@@ -287,7 +288,7 @@ final class Lowering {
     }
     View from = planner.view(input(0));
     View moved = new View(from.base(), from.offset().plus(offset.times(bytes)), 0);
-    if (!steps.isEmpty() && steps.stream().anyMatch(step -> step != 1)) {
+    if (!steps.equals(Collections.nCopies(steps.size(), 1L))) {
       copy(moved, strides);
     } else if (leading(shape)) {
       planner.alias(node.output(), moved);

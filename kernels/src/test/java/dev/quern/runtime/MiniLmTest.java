@@ -36,7 +36,7 @@ class MiniLmTest {
       }
       assertThat(runner.plan().steps().size()).isLessThan(60);
       // The file, what packing could not write over it, and the activations of these sizes.
-      assertThat(memory.size()).isLessThan(file.length / 10 * 12);
+      assertThat(memory.size()).isLessThan(file.length * 12L / 10);
     }
   }
 
