@@ -8,7 +8,7 @@ import io.javalin.http.Context;
  */
 final class SiteHeaders {
   private static final String POLICY =
-      "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline';"
+      "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self';"
           + " img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self';"
           + " frame-ancestors ";
 
