@@ -11,6 +11,10 @@ package dev.quern.graph;
 public record Check(Dim left, Dim right, String node) {
   /** A sentence for the user whose sizes do not satisfy the equation. */
   public String message(long leftValue, long rightValue) {
+    if (left.isSymbol() && right.equals(left.min(Dim.of(rightValue)))) {
+      // A table of positions that was cut to this length is shorter.
+      return left + " is " + leftValue + ", but node '" + node + "' allows at most " + rightValue;
+    }
     return "the sizes "
         + left
         + " = "

@@ -122,6 +122,31 @@ class GraphImporterTest {
   }
 
   @Test
+  void saysHowLongASequenceMayBe() {
+    ModelBuilder model =
+        new ModelBuilder(13)
+            .input("x", DataType.FLOAT, "1", "seq")
+            .output("y", DataType.FLOAT)
+            .constant("positions", new long[] {1, 4}, 1f, 2f, 3f, 4f)
+            .constant("0", new long[] {1}, 0L)
+            .constant("1", new long[] {1}, 1L)
+            .node("Shape", List.of("x"), List.of("shape"))
+            .node("Gather", List.of("shape", "1"), List.of("seq"))
+            .node("Slice", List.of("positions", "0", "seq", "1"), List.of("cut"))
+            .node("Add", List.of("x", "cut"), List.of("y"));
+    Graph graph = importModel(model);
+    Tensor x = Tensors.random(1, DataType.FLOAT, 1, 3);
+    Tensors.assertClose(
+        Interpreter.run(graph, Map.of("x", x)).get("y"),
+        Ort.run(model.build(), Map.of("x", x)).get("y"),
+        0);
+    Map<String, Tensor> tooLong = Map.of("x", Tensors.random(1, DataType.FLOAT, 1, 5));
+    assertThatThrownBy(() -> Interpreter.run(graph, tooLong))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("seq is 5, but node 'n3' allows at most 4");
+  }
+
+  @Test
   void refusesInputsThatDoNotFit() {
     Graph graph = importModel(shapeArithmetic());
     assertThatThrownBy(() -> Interpreter.run(graph, Map.of()))
