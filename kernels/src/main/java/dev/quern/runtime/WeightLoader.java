@@ -21,6 +21,7 @@ final class WeightLoader {
   private final long[] addresses;
   private final List<Span> used = new ArrayList<>();
   private final int packer;
+  private final long fileEnd;
   private long top;
   private long scratch;
 
@@ -28,7 +29,8 @@ final class WeightLoader {
     this.machine = machine;
     this.weights = weights;
     this.addresses = new long[weights.size()];
-    this.top = Arena.align(top);
+    this.fileEnd = Arena.align(top);
+    this.top = fileEnd;
     this.packer = machine.load(PackKernel.module(machine.features().threads()).encode());
   }
 
@@ -118,11 +120,11 @@ final class WeightLoader {
     }
     long packed = bytes(weight);
     long at = Arena.align(from);
-    if (at + packed > Math.min(after, top)) {
+    if (at + packed > Math.min(after, fileEnd)) {
       at = Math.max(from - from % LINE, before);
     }
     boolean alone = inside == weight.parts().size();
-    if (!alone || at + packed > Math.min(after, Math.max(to, top))) {
+    if (!alone || at + packed > Math.min(after, fileEnd)) {
       return allocate(packed);
     }
     // From now on these bytes, and not the old ones, are what others must keep off.
