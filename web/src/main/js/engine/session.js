@@ -79,6 +79,7 @@ export class Session {
       family: features.family,
       records: request.records ?? [],
       profile: request.profile ?? null,
+      threads: request.threads ?? 0,
       browser: request.labels?.browser ?? '',
     });
     this.cancelWord = features.shared ? new Int32Array(memory.buffer, CANCEL, 1) : null;
@@ -86,6 +87,8 @@ export class Session {
     this.lock = request.lock ?? null;
     this.phases = { download: milliseconds, ...created.phases };
     this.device = device;
+    // Fewer than there are where the device's profile found that more are no faster.
+    this.threads = created.threads;
     this.forward(created.events);
     this.setTuning(request);
     const named = (values) =>
@@ -94,7 +97,7 @@ export class Session {
       inputs: named(created.inputs),
       outputs: named(created.outputs),
       device,
-      threads: this.workers.length + 1,
+      threads: this.threads,
       capabilities: this.capabilities,
       cancel: this.cancelWord,
       phases: this.phases,
@@ -177,7 +180,7 @@ export class Session {
       event({ type: 'load', phases: { ...this.phases, firstRun: milliseconds } });
       this.phases = null;
     }
-    event({ type: 'inference', threads: this.workers.length + 1, shape, milliseconds, first });
+    event({ type: 'inference', threads: this.threads, shape, milliseconds, first });
   }
 
   schedules({ records }) {

@@ -70,8 +70,13 @@ public record DeviceProfile(
     return new Features(features.relaxedSimd() && fma, features.threads());
   }
 
-  /** The profile as one line of JSON; its class is the field {@code class}. */
+  /** The profile as one line of JSON. */
   public String json() {
+    return Json.write(fields());
+  }
+
+  /** The profile as a JSON object; its class is the field {@code class}. */
+  public Map<String, Object> fields() {
     Map<String, Object> fields = new LinkedHashMap<>();
     fields.put("version", VERSION);
     fields.put("class", device);
@@ -85,7 +90,7 @@ public record DeviceProfile(
     fields.put("l2Bytes", l2Bytes);
     fields.put("threads", threads);
     fields.put("notes", notes);
-    return Json.write(fields);
+    return fields;
   }
 
   /**

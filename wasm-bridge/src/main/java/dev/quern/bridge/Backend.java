@@ -30,6 +30,9 @@ interface Backend {
    */
   Result run(Map<String, Input> inputs, List<String> outputs);
 
+  /** Threads that take part in runs. */
+  int threads();
+
   /** Milliseconds of each phase of loading, by name. */
   Map<String, Double> phases();
 

@@ -85,6 +85,7 @@ final class Model {
     return Reply.object(
         "inputs", Reply.values(graph.inputs()),
         "outputs", Reply.values(outputs),
+        "threads", backend.threads(),
         "phases", phases,
         "events", backend.events());
   }

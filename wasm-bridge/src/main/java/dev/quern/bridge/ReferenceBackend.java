@@ -44,6 +44,11 @@ final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public int threads() {
+    return 1;
+  }
+
+  @Override
   public Map<String, Double> phases() {
     return Map.of("pack", 0.0, "emit", 0.0, "compile", 0.0);
   }

@@ -33,6 +33,11 @@ final class Tuning implements Tuner.Listener {
     return tuner;
   }
 
+  /** Lets the page store what was measured. */
+  void announceProfile() {
+    events.add(Reply.object("type", "profile", "profile", profile.fields()));
+  }
+
   @Override
   public void tuned(TuningRecord record, Schedule previous, double ratio) {
     events.add(

@@ -2,12 +2,15 @@ package dev.quern.bridge;
 
 import dev.quern.graph.Graph;
 import dev.quern.graph.Value;
+import dev.quern.runtime.Control;
 import dev.quern.runtime.Limits;
 import dev.quern.runtime.ModelRunner;
 import dev.quern.runtime.RunException;
 import dev.quern.runtime.TunableRunner;
+import dev.quern.runtime.Walker;
 import dev.quern.tuner.DeviceProfile;
 import dev.quern.tuner.Json;
+import dev.quern.tuner.Profiler;
 import dev.quern.tuner.RecordBook;
 import dev.quern.tuner.RecordException;
 import java.util.ArrayList;
@@ -33,21 +36,30 @@ final class WasmBackend implements Backend {
   /**
    * Plans and loads a graph.
    *
-   * @param request with the class key, the stored profile and records, and the browser's label
+   * @param request with the class key, the stored profile and records, the browser's label, and the
+   *     threads that were asked for (0: as many as the profile found worth using)
    * @param top the first address behind the model's files
    */
   static WasmBackend load(BrowserMachine machine, Graph graph, Request request, long top) {
-    DeviceProfile profile = profile(machine, request);
+    DeviceProfile stored = stored(request);
+    DeviceProfile profile = stored == null ? measured(machine, request, top) : stored;
     Limits limits = new Limits(profile.registers(), profile.l1Bytes(), profile.l2Bytes());
     ModelRunner runner = ModelRunner.load(machine, graph, limits, top);
+    if (request.integer("threads") == 0) {
+      machine.memory().putInt(Control.THREADS, Math.min(profile.threads(), machine.threads()));
+    }
     Tuning tuning =
         new Tuning(
             new TunableRunner(runner), profile, request.list("records"), request.text("browser"));
     runner.warm(WARM_MILLISECONDS);
+    if (stored == null) {
+      tuning.announceProfile();
+    }
     return new WasmBackend(machine, runner, tuning);
   }
 
-  private static DeviceProfile profile(BrowserMachine machine, Request request) {
+  /** The profile of an earlier visit; null if there is none of this class. */
+  private static DeviceProfile stored(Request request) {
     Object stored = request.value("profile");
     if (stored != null) {
       try {
@@ -59,7 +71,13 @@ final class WasmBackend implements Backend {
         // An older version wrote it: measure again.
       }
     }
-    return DeviceProfile.guess(request.text("family"), machine.features(), machine.threads());
+    return null;
+  }
+
+  private static DeviceProfile measured(BrowserMachine machine, Request request, long top) {
+    // The thread probe runs as a step of a program.
+    machine.install(Walker.module(machine.features().threads()).encode());
+    return Profiler.measure(machine, request.text("family"), (int) top);
   }
 
   @Override
@@ -107,6 +125,11 @@ final class WasmBackend implements Backend {
       }
     }
     return new Result(placed, flops);
+  }
+
+  @Override
+  public int threads() {
+    return machine.memory().getInt(Control.THREADS);
   }
 
   @Override
