@@ -320,17 +320,25 @@ public final class Profiler {
     memory.putInt(base + StepRecord.GRAIN, 1);
     int before = memory.getInt(Control.THREADS);
     int best = 1;
-    double bestTime = burn(1);
+    boolean agree = true;
+    double bestTime = Double.MAX_VALUE;
     for (int count = 2; count <= most && elapsed() < LATEST; count = following(count, most)) {
-      double time = burn(count);
-      // The single thread is timed again beside it: load on the machine comes and goes.
-      bestTime = Math.min(bestTime, burn(best));
-      if (time * WORTH < bestTime) {
+      double[] times = new double[2];
+      int fewer = best;
+      int more = count;
+      // In turns: load on the machine comes and goes.
+      agree &= race(6, times, () -> burn(fewer), () -> burn(more));
+      bestTime = Math.min(bestTime, times[0]);
+      if (times[1] * WORTH < bestTime) {
         best = count;
-        bestTime = time;
+        bestTime = times[1];
       }
     }
     memory.putInt(Control.THREADS, before);
+    if (best < most && !agree) {
+      notes.add("The use of threads could not be told on a busy machine: all are used.");
+      return most;
+    }
     if (best < most) {
       notes.add(most + " threads are there, but more than " + best + " are not faster.");
     }
@@ -341,15 +349,9 @@ public final class Profiler {
     return count < most ? Math.min(2 * count, most) : most + 1;
   }
 
-  private double burn(int threads) {
+  private void burn(int threads) {
     machine.memory().putInt(Control.THREADS, threads);
-    double fastest = Double.MAX_VALUE;
-    for (int i = 0; i < 6; i++) {
-      double before = machine.now();
-      machine.run(base, 0, 1);
-      fastest = Math.min(fastest, machine.now() - before);
-    }
-    return fastest;
+    machine.run(base, 0, 1);
   }
 
   /** L1 and L2 in bytes: where the time of a random walk through memory rises. */
