@@ -17,7 +17,13 @@ const align = (at) => (at + 63) & ~63;
 
 /** Calls an export of the engine: JSON in, JSON out, errors as the engine worded them. */
 function call(engine, name, argument) {
-  const reply = JSON.parse(engine[name](JSON.stringify(argument ?? null)));
+  let text;
+  try {
+    text = engine[name](JSON.stringify(argument ?? null));
+  } catch (error) {
+    throw new EngineError('engine', `The engine failed in '${name}': ${error?.message ?? error}.`);
+  }
+  const reply = JSON.parse(text);
   if (reply?.error)
     throw new EngineError(reply.error.code, reply.error.message, reply.error.problems);
   return reply;

@@ -115,7 +115,6 @@ class SelfCheckTest {
     tool.setTargetFileName(file);
     tool.setJsModuleType(JSModuleType.UMD);
     tool.setOptimizationLevel(TeaVMOptimizationLevel.SIMPLE);
-    tool.setStrict(target == TeaVMTargetType.WEBASSEMBLY_GC);
     tool.setClassLoader(SelfCheckTest.class.getClassLoader());
     tool.generate();
     assertThat(tool.getProblemProvider().getSevereProblems()).isEmpty();
