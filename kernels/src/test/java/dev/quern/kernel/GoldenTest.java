@@ -1,0 +1,105 @@
+package dev.quern.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.quern.graph.ElementwiseOp;
+import dev.quern.kernel.KernelSpec.Attention;
+import dev.quern.kernel.KernelSpec.Copy;
+import dev.quern.kernel.KernelSpec.Elementwise;
+import dev.quern.kernel.KernelSpec.Extra;
+import dev.quern.kernel.KernelSpec.Gather;
+import dev.quern.kernel.KernelSpec.LayerNorm;
+import dev.quern.kernel.KernelSpec.Layout;
+import dev.quern.kernel.KernelSpec.Matmul;
+import dev.quern.kernel.KernelSpec.Reduce;
+import dev.quern.kernel.KernelSpec.Reduction;
+import dev.quern.kernel.KernelSpec.Softmax;
+import dev.quern.onnx.DataType;
+import dev.quern.schedule.Features;
+import dev.quern.schedule.Schedule;
+import dev.quern.wasm.Wabt;
+import dev.quern.wasm.WasmModule;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * What the emitter writes for a few kernels, as text that is read in review. Rewritten by {@code
+ * -Dgolden.update=true}.
+ */
+class GoldenTest {
+  private static final Features FMA = new Features(true, false);
+
+  /** A kernel and whether its text is kept: all are assembled, some are read. */
+  private enum Golden {
+    MATMUL(
+        new Matmul(8, 12, Layout.PANELS, Programs.bias(), List.of(Extra.VECTOR)),
+        Schedule.parse("mr=2 nr=8 mc=4 nc=16 kc=8 unroll=2 fma=1 order=n"),
+        FMA,
+        true),
+    MATMUL_BLOCKED_GELU(
+        new Matmul(384, 1534, Layout.PANELS, Programs.biasGelu(), List.of(Extra.VECTOR)),
+        Schedule.parse("mr=6 nr=8 mc=48 nc=128 kc=128 unroll=4 fma=1 order=m"),
+        FMA,
+        false),
+    MATMUL_ROWS(
+        new Matmul(0, 0, Layout.ROWS, Programs.biasResidual(), List.of(Extra.SPLAT, Extra.VECTOR)),
+        Schedule.parse("mr=3 nr=12 mc=48 nc=120 kc=128 unroll=4 fma=0 order=m"),
+        Features.BASELINE,
+        false),
+    ATTENTION(new Attention(32, 32, 1152, 1152, 1152, 384, 0.25f, true), null, FMA, false),
+    ELEMENTWISE(
+        new Elementwise(Programs.binary(ElementwiseOp.MUL), 2, List.of(true, false)),
+        null,
+        FMA,
+        true),
+    SOFTMAX(new Softmax(false), null, Features.BASELINE, false),
+    LOG_SOFTMAX(new Softmax(true), null, FMA, false),
+    LAYER_NORM(new LayerNorm(1e-12f, true), null, FMA, true),
+    REDUCE_ROWS(new Reduce(Reduction.MEAN, false), null, FMA, false),
+    REDUCE_COLUMNS(new Reduce(Reduction.MAX, true), null, FMA, false),
+    GATHER(new Gather(DataType.INT64), null, FMA, true),
+    COPY(new Copy(4, 4, false), null, FMA, false);
+
+    private final KernelSpec spec;
+    private final Schedule schedule;
+    private final Features features;
+    private final boolean kept;
+
+    Golden(KernelSpec spec, Schedule schedule, Features features, boolean kept) {
+      this.spec = spec;
+      this.schedule = schedule;
+      this.features = features;
+      this.kept = kept;
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void writesTheKernelAsBefore(Golden golden) throws IOException {
+    WasmModule module =
+        Kernels.module(
+            List.of(new Kernels.Placed(golden.spec, golden.schedule, 3)), golden.features, 1024);
+    Wabt.assertSameBinary(module);
+    if (!golden.kept) {
+      return;
+    }
+    String text = ";; " + golden.spec.signature() + "\n";
+    if (golden.schedule != null) {
+      text += ";; " + golden.schedule.text() + "\n";
+    }
+    text += module.text();
+    String name = golden.name().toLowerCase(java.util.Locale.ROOT) + ".wat";
+    Path file = Path.of("src/test/resources/golden", name);
+    if (Boolean.getBoolean("golden.update")) {
+      Files.createDirectories(file.getParent());
+      Files.writeString(file, text);
+    }
+    assertThat(text)
+        .as("%s; if the change is meant, run with -Dgolden.update=true and read it", file)
+        .isEqualTo(Files.readString(file));
+  }
+}
