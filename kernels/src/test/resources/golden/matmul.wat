@@ -106,13 +106,13 @@
       br_if 0
     end
     local.get $step
-    i32.load offset=100
+    i32.load offset=104
     local.set $e_row0
     local.get $step
-    i32.load offset=96
+    i32.load offset=100
     local.get $batch
     local.get $step
-    i32.load offset=104
+    i32.load offset=108
     i32.mul
     i32.add
     local.get $row
@@ -248,13 +248,13 @@
       br_if 0
     end
     local.get $step
-    i32.load offset=100
+    i32.load offset=104
     local.set $e_row0
     local.get $step
-    i32.load offset=96
+    i32.load offset=100
     local.get $batch
     local.get $step
-    i32.load offset=104
+    i32.load offset=108
     i32.mul
     i32.add
     local.get $row
@@ -353,13 +353,13 @@
       br_if 0
     end
     local.get $step
-    i32.load offset=100
+    i32.load offset=104
     local.set $e_row0
     local.get $step
-    i32.load offset=96
+    i32.load offset=100
     local.get $batch
     local.get $step
-    i32.load offset=104
+    i32.load offset=108
     i32.mul
     i32.add
     local.get $row
@@ -447,13 +447,13 @@
       br_if 0
     end
     local.get $step
-    i32.load offset=100
+    i32.load offset=104
     local.set $e_row0
     local.get $step
-    i32.load offset=96
+    i32.load offset=100
     local.get $batch
     local.get $step
-    i32.load offset=104
+    i32.load offset=108
     i32.mul
     i32.add
     local.get $row
@@ -509,7 +509,8 @@
         local.get $step
         i32.load offset=88
         i32.rem_s
-        i32.const 16
+        local.get $step
+        i32.load offset=96
         i32.mul
         local.set $col_start
         local.get $begin
@@ -521,7 +522,8 @@
         local.get $step
         i32.load offset=84
         i32.rem_s
-        i32.const 4
+        local.get $step
+        i32.load offset=92
         i32.mul
         local.set $row_start
         local.get $rest
@@ -530,7 +532,8 @@
         i32.div_s
         local.set $batch
         local.get $row_start
-        i32.const 4
+        local.get $step
+        i32.load offset=92
         i32.add
         local.set $row_end
         local.get $step
@@ -543,7 +546,8 @@
         select
         local.set $row_end
         local.get $col_start
-        i32.const 16
+        local.get $step
+        i32.load offset=96
         i32.add
         local.set $col_end
         local.get $n

@@ -34,7 +34,7 @@ class GoldenTest {
   private static final Features FMA = new Features(true, false);
 
   /** A kernel and whether its text is kept: all are assembled, some are read. */
-  private enum Golden {
+  enum Golden {
     MATMUL(
         new Matmul(8, 12, Layout.PANELS, Programs.bias(), List.of(Extra.VECTOR)),
         Schedule.parse("mr=2 nr=8 mc=4 nc=16 kc=8 unroll=2 fma=1 order=n"),
