@@ -51,6 +51,7 @@ public final class MatmulBench {
   private final LinearMemory memory = machine.memory();
   private final int probe = machine.load(probe());
   private final int launcher = machine.load(launcher());
+  private final int[] record = new int[StepRecord.SIZE / 4];
 
   private MatmulBench() {}
 
@@ -169,7 +170,7 @@ public final class MatmulBench {
     int raw = left + a.length * 4 + 64;
     int right = raw + b.length * 4 + 64;
     int out = right + (int) PackKernel.bytes(shape.k, shape.n) + 64;
-    memory.ensure(out + shape.m * shape.n * 4L + 64);
+    memory.ensure(out + 4L * shape.m * shape.n + 64);
     memory.writeFloats(left, a, 0, a.length);
     memory.writeFloats(raw, b, 0, b.length);
     int packer = machine.load(PackKernel.module(false).encode());
@@ -181,8 +182,8 @@ public final class MatmulBench {
       placed.add(new Kernels.Placed(spec, schedules.get(i), i + 1));
     }
     machine.load(Kernels.module(placed, KernelRig.FMA, Control.TABLE_SIZE).encode());
-    int[] words = {left, right, out, shape.m, 0, 0, 0, 0, 0};
-    memory.writeInts(STEP + StepRecord.arg(0), words, 0, words.length);
+    int[] words = {left, right, out, shape.m};
+    System.arraycopy(words, 0, record, StepRecord.arg(MatmulKernel.A) / 4, words.length);
     System.out.println("[" + shape.m + " x " + shape.k + "] · [" + shape.k + " x " + shape.n + "]");
 
     // Samples of some milliseconds, probes of half that on either side.
@@ -232,13 +233,11 @@ public final class MatmulBench {
   }
 
   private double seconds(Shape shape, Schedule schedule, int slot, int times) {
-    int mBlocks = MatmulKernel.blocks(shape.m, schedule.mc());
-    int nBlocks = MatmulKernel.blocks(shape.n, schedule.nc());
-    memory.putInt(STEP + StepRecord.arg(MatmulKernel.M_BLOCKS), mBlocks);
-    memory.putInt(STEP + StepRecord.arg(MatmulKernel.N_BLOCKS), nBlocks);
+    int items = MatmulKernel.cut(record, shape.m, shape.n, schedule);
+    memory.writeInts(STEP, record, 0, record.length);
     double start = cpuSeconds();
     for (int i = 0; i < times; i++) {
-      machine.call(launcher, "launch", slot, STEP, mBlocks * nBlocks);
+      machine.call(launcher, "launch", slot, STEP, items);
     }
     return (cpuSeconds() - start) / times;
   }
