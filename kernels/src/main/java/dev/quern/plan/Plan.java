@@ -1,6 +1,5 @@
 package dev.quern.plan;
 
-import dev.quern.graph.Check;
 import dev.quern.graph.Value;
 import java.util.List;
 import java.util.Map;
@@ -12,7 +11,6 @@ import java.util.Map;
  * @param inputs what a run is given
  * @param outputs what it gives back
  * @param places the activation that holds each input and output, by name
- * @param checks what must hold between the sizes of a run
  */
 public record Plan(
     List<Value> inputs,
@@ -20,5 +18,4 @@ public record Plan(
     Map<String, Integer> places,
     List<Weight> weights,
     List<Activation> activations,
-    List<Step> steps,
-    List<Check> checks) {}
+    List<Step> steps) {}

@@ -72,8 +72,7 @@ public final class Planner {
       outputs.add(graph.value(name));
       places.put(name, output(name));
     }
-    return new Plan(
-        graph.inputs(), outputs, places, weights, lifetimes(places), steps, graph.checks());
+    return new Plan(graph.inputs(), outputs, places, weights, lifetimes(places), steps);
   }
 
   /** The activation that holds an output whole, copied there if it is part of something else. */

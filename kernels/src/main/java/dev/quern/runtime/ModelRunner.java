@@ -1,6 +1,8 @@
 package dev.quern.runtime;
 
+import dev.quern.graph.Dim;
 import dev.quern.graph.Graph;
+import dev.quern.graph.Shape;
 import dev.quern.graph.Value;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.MatmulKernel;
@@ -22,6 +24,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * A model on a machine: its weights packed, its kernels installed, a program for each set of sizes.
@@ -44,6 +49,7 @@ public final class ModelRunner {
   private static final double WARM_GAIN = 0.9;
 
   private final Machine machine;
+  private final Graph graph;
   private final Plan plan;
   private final Limits limits;
   private final KernelTable table;
@@ -60,8 +66,9 @@ public final class ModelRunner {
   private boolean timing;
   private Program current;
 
-  private ModelRunner(Machine machine, Plan plan, Limits limits, long top) {
+  private ModelRunner(Machine machine, Graph graph, Plan plan, Limits limits, long top) {
     this.machine = machine;
+    this.graph = graph;
     this.plan = plan;
     this.limits = limits;
     this.table = new KernelTable(machine);
@@ -88,7 +95,7 @@ public final class ModelRunner {
   public static ModelRunner load(Machine machine, Graph graph, Limits limits, long top) {
     Plan plan = Planner.plan(graph);
     machine.install(Walker.module(machine.features().threads()).encode());
-    ModelRunner runner = new ModelRunner(machine, plan, limits, Math.max(top, Control.FREE));
+    ModelRunner runner = new ModelRunner(machine, graph, plan, limits, Math.max(top, Control.FREE));
     List<Wanted> wanted = new ArrayList<>();
     for (Step step : plan.steps()) {
       if (!(step.kernel() instanceof KernelSpec.Matmul)) {
@@ -129,7 +136,7 @@ public final class ModelRunner {
    * @throws RunException naming the input that does not fit
    */
   public double bind(Map<String, long[]> inputs) {
-    Map<String, Long> symbols = Sizes.bind(plan, inputs);
+    Map<String, Long> symbols = symbols(inputs);
     String key = symbols.toString();
     Program known = programs.remove(key);
     if (known == null) {
@@ -139,6 +146,22 @@ public final class ModelRunner {
     programs.put(key, known);
     current = known;
     return known.flops();
+  }
+
+  private Map<String, Long> symbols(Map<String, long[]> inputs) {
+    Set<String> unknown = new TreeSet<>(inputs.keySet());
+    for (Value input : plan.inputs()) {
+      unknown.remove(input.name());
+    }
+    if (!unknown.isEmpty()) {
+      throw new RunException(
+          Reason.INPUT, "the model has no input " + unknown + "; it wants " + plan.inputs());
+    }
+    try {
+      return new TreeMap<>(graph.bind(inputs));
+    } catch (IllegalArgumentException e) {
+      throw new RunException(Reason.INPUT, e.getMessage());
+    }
   }
 
   /** The address of an input or output of the bound run. */
@@ -175,11 +198,11 @@ public final class ModelRunner {
     try {
       Map<String, long[]> guess = new LinkedHashMap<>();
       for (Value input : plan.inputs()) {
-        guess.put(input.name(), Sizes.guess(input.shape()));
+        guess.put(input.name(), guess(input.shape()));
       }
       bind(guess);
       for (Value input : plan.inputs()) {
-        machine.memory().clear(address(input.name()), Sizes.bytes(input, bound().symbols()));
+        machine.memory().clear(address(input.name()), bytes(input));
       }
       double best = Double.MAX_VALUE;
       int slower = 0;
@@ -197,6 +220,20 @@ public final class ModelRunner {
     } finally {
       current = null;
     }
+  }
+
+  /** Plausible dimensions of an input: one sample, 32 of whatever else is not known. */
+  private static long[] guess(Shape shape) {
+    long[] dims = new long[shape.rank()];
+    for (int i = 0; i < dims.length; i++) {
+      Dim dim = shape.dim(i);
+      dims[i] = dim.isConstant() ? dim.constant() : i == 0 ? 1 : 32;
+    }
+    return dims;
+  }
+
+  private long bytes(Value value) {
+    return value.shape().size().evaluate(bound().symbols()) * value.type().bytes();
   }
 
   private RunException failure(int status) {
@@ -243,7 +280,7 @@ public final class ModelRunner {
     execute();
     Map<String, Tensor> outputs = new LinkedHashMap<>();
     for (Value output : plan.outputs()) {
-      long bytes = Sizes.bytes(output, bound().symbols());
+      long bytes = bytes(output);
       outputs.put(
           output.name(),
           Tensor.fromBytes(

@@ -381,11 +381,11 @@ class ModelRunnerTest {
       assertThatThrownBy(() -> runner.run(Map.of("x", x)))
           .hasMessageContaining("'mask' is missing");
       assertThatThrownBy(() -> runner.run(Map.of("x", x, "mask", Tensor.zeros(F32, 3, 1, 1, 5))))
-          .hasMessageContaining("'mask' has 3 in dimension 0")
+          .hasMessageContaining("'mask' has the size 3")
           .hasMessageContaining("batch is 2");
       assertThatThrownBy(
               () -> runner.run(Map.of("x", x, "mask", Tensor.zeros(F32, 2, 1, 1, 5), "y", x)))
-          .hasMessageContaining("no input 'y'");
+          .hasMessageContaining("no input [y]");
     }
   }
 
