@@ -13,8 +13,11 @@ import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
 import io.javalin.http.Handler;
 import io.javalin.util.JavalinBindException;
+import io.javalin.util.JavalinException;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -42,6 +45,7 @@ public final class App implements AutoCloseable {
    */
   public static App start(Options options) {
     requireUsable(options.store());
+    requireAddress(options.host());
     RecordStore records = new SqliteRecordStore(options.database());
     App app;
     try {
@@ -62,12 +66,26 @@ public final class App implements AutoCloseable {
               + options.host()
               + " is taken or not allowed; choose another with --port N (0 = any free one)",
           e);
+    } catch (JavalinException e) {
+      app.close();
+      Throwable cause = e.getCause() == null ? e : e.getCause();
+      throw new StartException(
+          "cannot listen on " + options.host() + ", port " + options.port() + ": " + cause, e);
     }
   }
 
   private static void requireUsable(Path store) {
     if (Files.exists(store) && !Files.isDirectory(store)) {
       throw new StartException("the store " + store + " is not a directory", null);
+    }
+  }
+
+  private static void requireAddress(String host) {
+    try {
+      InetAddress.getByName(host);
+    } catch (UnknownHostException e) {
+      throw new StartException(
+          "cannot listen on " + host + ": --host takes an address of this machine", e);
     }
   }
 

@@ -15,6 +15,12 @@ import java.nio.file.Path;
 public record Options(
     String host, int port, Path store, Path database, boolean telemetry, boolean isolation) {
 
+  public Options {
+    if (port < 0 || port > 65535) {
+      throw new StartException("--port is 0 (any free one) to 65535, not " + port, null);
+    }
+  }
+
   /** On 127.0.0.1 at any free port, with all data below a directory; no telemetry, isolated. */
   public static Options in(Path directory) {
     return new Options(

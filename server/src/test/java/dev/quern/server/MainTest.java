@@ -43,6 +43,23 @@ class MainTest {
     assertThat(err.toString()).startsWith("quern: there is no file or directory");
     assertThat(run("serve", "--port", "many")).isEqualTo(2);
     assertThat(err.toString()).contains("--port");
+    err.getBuffer().setLength(0);
+    assertThat(run("demo", "--port", "70000")).isEqualTo(1);
+    assertThat(err.toString()).startsWith("quern: --port is 0").hasLineCount(1);
+    err.getBuffer().setLength(0);
+    String store = directory.resolve("weights").toString();
+    String database = directory.resolve("quern.db").toString();
+    assertThat(
+            run(
+                "serve",
+                "--host",
+                "no.such.host.invalid",
+                "--store",
+                store,
+                "--database",
+                database))
+        .isEqualTo(1);
+    assertThat(err.toString()).startsWith("quern: cannot listen on no.such.host").hasLineCount(1);
   }
 
   @Test
