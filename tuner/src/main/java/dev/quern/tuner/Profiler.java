@@ -378,7 +378,8 @@ public final class Profiler {
       return sizes;
     }
     int second = last(times, plateau, measured, L2_STEP * times[plateau]);
-    sizes[0] = KILOBYTES[first] << 10;
+    // Less than the default has not been built for long: something else was using the cache.
+    sizes[0] = Math.max(Heuristic.DEFAULT_L1_BYTES, KILOBYTES[first] << 10);
     sizes[1] = KILOBYTES[second] << 10;
     if (second == measured - 1) {
       notes.add("L2 is at least what is said: larger ones were not measured.");

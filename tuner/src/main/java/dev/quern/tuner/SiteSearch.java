@@ -86,6 +86,7 @@ final class SiteSearch {
   private final Samples live = new Samples(ENOUGH);
   private final Samples incumbentSeconds = new Samples(15);
   private final Samples candidateSeconds = new Samples(15);
+  private final Samples lived = new Samples(7);
   private final Pairing idlePair = new Pairing();
   private final Pairing livePair = new Pairing();
   private final Pairing liveNoisePair = new Pairing();
@@ -274,6 +275,7 @@ final class SiteSearch {
       site = now;
       stepSeconds = Double.NaN;
       misfits = 0;
+      lived.clear();
       clearPairs();
     }
   }
@@ -548,9 +550,13 @@ final class SiteSearch {
       return;
     }
     double first = model.stepSeconds(steps.get(0));
-    if (first > 0 && layer != 0 && !(first >= stepSeconds)) {
-      // The least of all times: the first of them was not optimised yet, others were disturbed.
-      stepSeconds = Math.max(first, clockSeconds);
+    if (first > 0 && layer != 0) {
+      lived.add(first);
+    }
+    if (lived.count() > 0 && (Double.isNaN(stepSeconds) || phase == Phase.WARM_INCUMBENT)) {
+      // The first was not optimised yet, and where thread 0 came late one is far too short. A
+      // coarse clock may say 0.
+      stepSeconds = Math.max(lived.median(), clockSeconds);
     }
     if (layers < 2) {
       return;
