@@ -9,6 +9,8 @@ export interface Plot {
   shape: string;
   /** Milliseconds of the runs drawn, the oldest first. */
   values: number[];
+  /** The median of each run and the four before it: what one pause elsewhere does not move. */
+  smooth: number[];
   /** Places in `values` before which a faster kernel was swapped in. */
   swaps: number[];
   /** Top of the scale, in milliseconds; what took longer is drawn there. */
@@ -45,10 +47,15 @@ export class History {
         swaps.push(i);
       }
     });
-    const median = [...values].sort((a, b) => a - b)[values.length >> 1] ?? 1;
-    const top = Math.max(1, Math.min(Math.max(...values, 0), OUTLIER * median));
-    return { shape, values, swaps, top: niceTop(top) };
+    const smooth = values.map((_, i) => median(values.slice(Math.max(0, i - 4), i + 1)));
+    const top = Math.max(1, Math.min(Math.max(...values, 0), OUTLIER * median(values)));
+    return { shape, values, smooth, swaps, top: niceTop(top) };
   }
+}
+
+/** The middle one of the values, the lower of two; 0 of none. */
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[(values.length - 1) >> 1] ?? 0;
 }
 
 /** The smallest round number that is not below the value. */
@@ -67,8 +74,9 @@ export function words({ shape, values, swaps }: Plot): string {
   }
   const [batch, tokens] = shape.split('x');
   const size = `${batch === '1' ? 'one text' : `${batch} texts`} of ${tokens} tokens`;
-  const swapped = swaps.length > 0 ? ` Dashed lines: a faster kernel was swapped in.` : '';
-  return `${values.length} ${values.length === 1 ? 'inference' : 'inferences'} of ${size}: first ${values[0]!.toFixed(1)} ms, best ${Math.min(...values).toFixed(1)} ms.${swapped}`;
+  const swapped = swaps.length > 0 ? ' Dashed: a faster kernel was swapped in.' : '';
+  const line = values.length > 4 ? ' Line: the median of five.' : '';
+  return `${values.length} ${values.length === 1 ? 'inference' : 'inferences'} of ${size}: first ${values[0]!.toFixed(1)} ms, best ${Math.min(...values).toFixed(1)} ms.${line}${swapped}`;
 }
 
 export function draw(svg: SVGSVGElement, plot: Plot): void {
@@ -92,11 +100,14 @@ export function draw(svg: SVGSVGElement, plot: Plot): void {
     const at = x(swap - 0.5);
     parts.push(make('line', { class: 'swap', x1: at, x2: at, y1: MARGIN.top, y2: bottom }));
   }
-  const points = plot.values.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`);
+  plot.values.forEach((value, i) =>
+    parts.push(make('circle', { class: 'raw', cx: x(i), cy: y(value), r: 2 })),
+  );
+  const points = plot.smooth.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`);
   parts.push(make('polyline', { class: 'line', points: points.join(' ') }));
-  const last = plot.values.length - 1;
+  const last = plot.smooth.length - 1;
   if (last >= 0) {
-    parts.push(make('circle', { class: 'dot', cx: x(last), cy: y(plot.values[last]!), r: 4 }));
+    parts.push(make('circle', { class: 'dot', cx: x(last), cy: y(plot.smooth[last]!), r: 4 }));
   }
   svg.replaceChildren(...parts);
 }

@@ -132,18 +132,18 @@ export class Panel {
       const plot = this.#history.plot(this.#shape);
       draw(this.#chart, plot);
       this.#chartWords.textContent = words(plot);
-      const now = plot.values.at(-1);
+      const now = plot.smooth.at(-1);
       this.#chartNow.textContent = now === undefined ? '' : `${now.toFixed(1)} ms`;
-      this.#drawSpeed();
+      this.#drawSpeed(now ?? 0);
     });
   }
 
-  #drawSpeed(): void {
-    const last = this.#last;
-    if (!last || last.flops <= 0 || last.milliseconds <= 0) {
+  #drawSpeed(milliseconds: number): void {
+    const flops = this.#last?.flops ?? 0;
+    if (flops <= 0 || milliseconds <= 0) {
       return;
     }
-    const reached = last.flops / last.milliseconds / 1e6;
+    const reached = flops / milliseconds / 1e6;
     this.#speedNow.textContent = `${reached.toFixed(1)} GFLOP/s`;
     if (this.#peak) {
       const peak = this.#peak;
