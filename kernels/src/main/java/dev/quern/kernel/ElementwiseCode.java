@@ -59,11 +59,6 @@ final class ElementwiseCode {
       if (step.type() != DataType.FLOAT && !bool) {
         return false;
       }
-      if (step.op() == ElementwiseOp.POW
-          || step.op() == ElementwiseOp.MOD
-          || step.op() == ElementwiseOp.FMOD) {
-        return false;
-      }
     }
     return program.result() == DataType.FLOAT;
   }
@@ -72,7 +67,7 @@ final class ElementwiseCode {
   static boolean heavy(ElementwiseProgram program) {
     for (Instruction step : program.instructions()) {
       switch (step.op()) {
-        case EXP, LOG, ERF, TANH, SIGMOID -> {
+        case POW, FMOD, EXP, LOG, ERF, TANH, SIGMOID -> {
           return true;
         }
         default -> {}
@@ -115,6 +110,9 @@ final class ElementwiseCode {
       cast(operandType, step.type());
       return;
     }
+    if (step.op() == ElementwiseOp.POW && power(step.operands().get(1), operands.get(0))) {
+      return;
+    }
     if (step.op().isLogical() || operandType == DataType.BOOL) {
       logical(step.op(), operands);
       return;
@@ -124,6 +122,31 @@ final class ElementwiseCode {
     } else {
       ScalarCode.emit(code, step.op(), operandType, operands);
     }
+  }
+
+  /** Powers that products say, and leave to vectors; false if the exponent is not such a one. */
+  private boolean power(int exponent, Local base) {
+    int index = exponent - program.inputs().size();
+    if (index < 0 || program.instructions().get(index).op() != ElementwiseOp.CONSTANT) {
+      return false;
+    }
+    Instruction constant = program.instructions().get(index);
+    if (constant.type() != DataType.FLOAT) {
+      return false;
+    }
+    double number = constant.number();
+    if (number != 1 && number != 2 && number != 3 && number != -1) {
+      return false;
+    }
+    if (number == -1) {
+      lanes.constant(1f).get(base).div();
+      return true;
+    }
+    lanes.get(base);
+    for (int i = 1; i < number; i++) {
+      lanes.get(base).mul();
+    }
+    return true;
   }
 
   private void constant(DataType type, double number) {

@@ -18,6 +18,10 @@ final class FloatCode {
       lanes.constant(1f).get(x).div();
       return;
     }
+    if (op == ElementwiseOp.POW || op == ElementwiseOp.FMOD) {
+      lanes.doubles(op == ElementwiseOp.POW, x, operands.get(1));
+      return;
+    }
     if (op == ElementwiseOp.SIGN) {
       sign(lanes, x);
       return;

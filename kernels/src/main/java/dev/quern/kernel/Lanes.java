@@ -31,6 +31,7 @@ final class Lanes {
   private Local rationalSquare;
   private Local logMantissa;
   private Local logExponent;
+  private DoubleCode doubles;
 
   Lanes(Code code, boolean vector, boolean fma) {
     this.code = code;
@@ -295,6 +296,34 @@ final class Lanes {
     get(x).constant(0f).op(F32X4_EQ, F32_EQ).select().set(result);
     get(result).constant(Float.NaN);
     return get(x).constant(0f).op(F32X4_GE, F32_GE).select();
+  }
+
+  /** {@code x^y} or {@code fmod(x, y)}, lane by lane in f64. */
+  void doubles(boolean pow, Local x, Local y) {
+    if (doubles == null) {
+      doubles = new DoubleCode(code);
+    }
+    if (vector) {
+      get(x);
+    }
+    for (int lane = 0; lane < (vector ? 4 : 1); lane++) {
+      for (Local operand : new Local[] {x, y}) {
+        get(operand);
+        if (vector) {
+          code.lane(F32X4_EXTRACT_LANE, lane);
+        }
+        code.op(F64_PROMOTE_F32);
+      }
+      if (pow) {
+        doubles.pow();
+      } else {
+        doubles.fmod();
+      }
+      code.op(F32_DEMOTE_F64);
+      if (vector) {
+        code.lane(F32X4_REPLACE_LANE, lane);
+      }
+    }
   }
 
   /** The bits of floats as whole numbers: vectors have no types to change. */

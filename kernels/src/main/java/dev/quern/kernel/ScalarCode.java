@@ -7,6 +7,7 @@ import dev.quern.onnx.DataType;
 import dev.quern.wasm.Code;
 import dev.quern.wasm.Local;
 import dev.quern.wasm.Opcode;
+import dev.quern.wasm.ValueType;
 import java.util.List;
 
 /** Element-wise operations on single integers and doubles, and casts between all types. */
@@ -15,6 +16,23 @@ final class ScalarCode {
 
   /** Leaves the result on the stack. Integers narrower than 32 bits are kept sign-correct. */
   static void emit(Code code, ElementwiseOp op, DataType type, List<Local> operands) {
+    if (type == DataType.DOUBLE && (op == ElementwiseOp.POW || op == ElementwiseOp.FMOD)) {
+      code.get(operands.get(0)).get(operands.get(1));
+      DoubleCode doubles = new DoubleCode(code);
+      if (op == ElementwiseOp.POW) {
+        doubles.pow();
+      } else {
+        doubles.fmod();
+      }
+      return;
+    }
+    boolean quotient =
+        op == ElementwiseOp.DIV || op == ElementwiseOp.MOD || op == ElementwiseOp.FMOD;
+    if (quotient && type != DataType.DOUBLE) {
+      quotient(code, op, type, operands.get(0), operands.get(1));
+      narrow(code, type);
+      return;
+    }
     for (Local operand : operands) {
       code.get(operand);
     }
@@ -23,11 +41,7 @@ final class ScalarCode {
       return;
     }
     boolean wide = type == DataType.INT64 || type == DataType.UINT64;
-    boolean unsigned =
-        type == DataType.UINT8
-            || type == DataType.UINT16
-            || type == DataType.UINT32
-            || type == DataType.UINT64;
+    boolean unsigned = isUnsigned(type);
     switch (op) {
       case NEG -> {
         Local x = operands.get(0);
@@ -42,6 +56,16 @@ final class ScalarCode {
         code.get(x).op(wide ? I64_SUB : I32_SUB).get(x).get(x);
         zero(code, wide);
         code.op(wide ? I64_LT_S : I32_LT_S, SELECT);
+      }
+      case SIGN -> {
+        Local x = operands.get(0);
+        zero(code, wide);
+        code.op(pick(wide, unsigned, GREATER)).get(x);
+        zero(code, wide);
+        code.op(pick(wide, unsigned, LESS)).op(I32_SUB);
+        if (wide) {
+          code.op(I64_EXTEND_I32_S);
+        }
       }
       case MIN -> extreme(code, operands, pick(wide, unsigned, LESS));
       case MAX -> extreme(code, operands, pick(wide, unsigned, GREATER));
@@ -66,6 +90,56 @@ final class ScalarCode {
     }
   }
 
+  /**
+   * Division towards 0 and remainders. By 0 they give 0, where the instruction would trap; and so
+   * would the least number by -1, hence a product stands for both.
+   */
+  private static void quotient(Code code, ElementwiseOp op, DataType type, Local a, Local b) {
+    boolean wide = type == DataType.INT64 || type == DataType.UINT64;
+    boolean signed = !isUnsigned(type);
+    ValueType width = wide ? ValueType.I64 : ValueType.I32;
+    code.get(b);
+    if (signed) {
+      number(code, wide, 1);
+      code.op(wide ? I64_ADD : I32_ADD);
+      number(code, wide, 2);
+      code.op(wide ? I64_LT_U : I32_LT_U);
+    } else {
+      code.op(wide ? I64_EQZ : I32_EQZ);
+    }
+    if (op == ElementwiseOp.DIV) {
+      code.ifElse(
+          width,
+          () -> code.get(a).get(b).op(wide ? I64_MUL : I32_MUL),
+          () -> code.get(a).get(b).op(pick(wide, !signed, DIVIDE)));
+      return;
+    }
+    code.ifElse(
+        width,
+        () -> number(code, wide, 0),
+        () -> code.get(a).get(b).op(pick(wide, !signed, REMAINDER)));
+    if (op == ElementwiseOp.MOD && signed) {
+      // The divisor's sign: add it where the remainder has the other one.
+      Local rest = code.local(width, "rest");
+      code.tee(rest).get(b);
+      number(code, wide, 0);
+      code.get(rest).get(b).op(wide ? I64_XOR : I32_XOR);
+      number(code, wide, 0);
+      code.op(wide ? I64_LT_S : I32_LT_S).get(rest);
+      number(code, wide, 0);
+      code.op(wide ? I64_NE : I32_NE, I32_AND, SELECT).op(wide ? I64_ADD : I32_ADD);
+    }
+  }
+
+  private static boolean isUnsigned(DataType type) {
+    return switch (type) {
+      case UINT8, UINT16, UINT32, UINT64 -> true;
+      default -> false;
+    };
+  }
+
+  private static final Opcode[] DIVIDE = {I32_DIV_S, I32_DIV_U, I64_DIV_S, I64_DIV_U};
+  private static final Opcode[] REMAINDER = {I32_REM_S, I32_REM_U, I64_REM_S, I64_REM_U};
   private static final Opcode[] LESS = {I32_LT_S, I32_LT_U, I64_LT_S, I64_LT_U};
   private static final Opcode[] LESS_EQUAL = {I32_LE_S, I32_LE_U, I64_LE_S, I64_LE_U};
   private static final Opcode[] GREATER = {I32_GT_S, I32_GT_U, I64_GT_S, I64_GT_U};
@@ -76,10 +150,14 @@ final class ScalarCode {
   }
 
   private static void zero(Code code, boolean wide) {
+    number(code, wide, 0);
+  }
+
+  private static void number(Code code, boolean wide, int value) {
     if (wide) {
-      code.i64(0);
+      code.i64(value);
     } else {
-      code.i32(0);
+      code.i32(value);
     }
   }
 

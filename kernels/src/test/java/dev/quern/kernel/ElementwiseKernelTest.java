@@ -486,6 +486,90 @@ class ElementwiseKernelTest {
         .containsExactly(1, -5, 3);
   }
 
+  // --- powers, quotients ---
+
+  @Test
+  void raisesToAnyPower() {
+    Random random = new Random(4);
+    float[] a = java.util.Arrays.copyOf(spread(0, 2), SPECIAL.length * SPECIAL.length + 20_000);
+    float[] b = java.util.Arrays.copyOf(spread(1, 2), a.length);
+    for (int i = SPECIAL.length * SPECIAL.length; i < a.length; i++) {
+      a[i] = random.nextFloat() * (i % 2 == 0 ? 4 : 100);
+      b[i] = random.nextFloat() * 40 - 20;
+      if (i % 3 == 0) {
+        a[i] = -a[i];
+        b[i] = Math.round(b[i]);
+      }
+    }
+    float[] found = flat(Programs.binary(ElementwiseOp.POW), KernelRig.FMA, a, b);
+    for (int i = 0; i < a.length; i++) {
+      boolean one = a[i] == 1 || a[i] == -1 && Float.isInfinite(b[i]);
+      double wanted = one ? 1 : Math.pow(a[i], b[i]);
+      KernelRig.close(found[i], wanted, Math.ulp((float) wanted), a[i] + "^" + b[i]);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {-1, 1, 2, 3, 0.5, 0, 4.5})
+  void raisesToAConstantPower(double power) {
+    ElementwiseProgram program =
+        Programs.inputs(1).constant(power).step(ElementwiseOp.POW, 0, 1).build();
+    float[] x = {-2, -0.5f, 0, 0.25f, 1, 3, 1e10f, Float.NaN, Float.POSITIVE_INFINITY, 7};
+    float[] found = flat(program, KernelRig.PLAIN, x);
+    for (int i = 0; i < x.length; i++) {
+      double wanted = Math.pow(x[i], power);
+      KernelRig.close(found[i], wanted, Math.abs(wanted) * 2e-7, x[i] + "^" + power);
+    }
+  }
+
+  @Test
+  void leavesTheRemainderOfReals() {
+    float[] a = spread(0, 2);
+    float[] b = spread(1, 2);
+    float[] found = flat(Programs.binary(ElementwiseOp.FMOD), KernelRig.PLAIN, a, b);
+    for (int i = 0; i < a.length; i++) {
+      KernelRig.close(found[i], a[i] % b[i], 0, a[i] + " fmod " + b[i]);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = DataType.class,
+      names = {"INT64", "INT32", "UINT32", "INT16", "UINT16", "INT8", "UINT8"})
+  void dividesWholeNumbers(DataType type) {
+    boolean signed = type.name().startsWith("I");
+    double[] a = signed ? new double[] {7, -7, 7, -7, -128, 5, -6} : new double[] {7, 200, 0, 9, 9};
+    double[] b = signed ? new double[] {2, 2, -2, -2, -1, 0, 3} : new double[] {2, 3, 5, 0, 9};
+    double[] quotients = typed(program(ElementwiseOp.DIV, type, type), a, b);
+    double[] rests = typed(program(ElementwiseOp.FMOD, type, type), a, b);
+    double[] moduli = typed(program(ElementwiseOp.MOD, type, type), a, b);
+    for (int i = 0; i < a.length; i++) {
+      int x = (int) a[i];
+      int y = (int) b[i];
+      int quotient = y == 0 ? 0 : x / y;
+      // 128 is no int8: it wraps.
+      int wrapped = type == DataType.INT8 && quotient == 128 ? -128 : quotient;
+      assertThat(quotients[i]).as("%s / %s", x, y).isEqualTo(wrapped);
+      assertThat(rests[i]).as("rest of %s / %s", x, y).isEqualTo(y == 0 ? 0 : x % y);
+      assertThat(moduli[i]).as("%s mod %s", x, y).isEqualTo(y == 0 ? 0 : Math.floorMod(x, y));
+    }
+    if (type == DataType.INT32 || type == DataType.INT64) {
+      double least = type == DataType.INT32 ? Integer.MIN_VALUE : Long.MIN_VALUE;
+      double[] one = {-1};
+      assertThat(typed(program(ElementwiseOp.DIV, type, type), new double[] {least}, one))
+          .containsExactly(least);
+      assertThat(typed(program(ElementwiseOp.MOD, type, type), new double[] {least}, one))
+          .containsExactly(0);
+    }
+    if (signed) {
+      assertThat(
+              typed(
+                  ElementwiseProgram.single(ElementwiseOp.SIGN, type, List.of(type)),
+                  new double[] {-5, 0, 9}))
+          .containsExactly(-1, 0, 1);
+    }
+  }
+
   private static ElementwiseProgram program(ElementwiseOp op, DataType type, DataType result) {
     return ElementwiseProgram.single(op, result, List.of(type, type));
   }

@@ -75,6 +75,19 @@ final class Programs {
         .build();
   }
 
+  /** {@code tanh(|acc|^1.5 + acc³)}: a power that no product says, in vectors. */
+  static ElementwiseProgram tanhOfPower() {
+    return inputs(1)
+        .step(ElementwiseOp.ABS, 0)
+        .constant(1.5)
+        .step(ElementwiseOp.POW, 1, 2)
+        .constant(3)
+        .step(ElementwiseOp.POW, 0, 4)
+        .step(ElementwiseOp.ADD, 3, 5)
+        .step(ElementwiseOp.TANH, 6)
+        .build();
+  }
+
   /** What a program of f32 and bools computes, without rounding in between. */
   static double apply(ElementwiseProgram program, double... inputs) {
     double[] registers = java.util.Arrays.copyOf(inputs, program.registers());
@@ -98,6 +111,7 @@ final class Programs {
       case SUB -> a - b;
       case MUL -> a * b;
       case DIV -> a / b;
+      case POW -> Math.pow(a, b);
       case MIN -> Math.min(a, b);
       case MAX -> Math.max(a, b);
       case NEG -> -a;
