@@ -42,6 +42,9 @@ final class PlaywrightBrowser implements Browser {
           "--disable-component-update",
           "--disable-sync");
 
+  /** For all browsers of this JVM, because Playwright keeps the environment of its first driver. */
+  private static final Path TEMPORARY = ProcessTree.privateFolder("browsers");
+
   private final BrowserKind kind;
   private final ExecutorService thread;
   private final ProcessTree processes;
@@ -69,7 +72,6 @@ final class PlaywrightBrowser implements Browser {
         Executors.newSingleThreadExecutor(
             Thread.ofPlatform().daemon().name("browser " + kind.option()).factory());
     synchronized (ProcessTree.LAUNCH) {
-      Path folder = ProcessTree.privateFolder(kind.option());
       Set<ProcessHandle> before = new HashSet<>(ProcessHandle.current().children().toList());
       try {
         return wait(
@@ -84,14 +86,14 @@ final class PlaywrightBrowser implements Browser {
                                   "PLAYWRIGHT_NODEJS_PATH",
                                   node.toString(),
                                   "TMPDIR",
-                                  folder.toString())));
+                                  TEMPORARY.toString())));
               ProcessHandle driver =
                   ProcessHandle.current()
                       .children()
                       .filter(child -> !before.contains(child))
                       .findFirst()
                       .orElseThrow(() -> new BrowserException("Playwright's driver did not start"));
-              ProcessTree processes = ProcessTree.of(driver, folder);
+              ProcessTree processes = ProcessTree.of(driver);
               return new PlaywrightBrowser(
                   kind, thread, processes, playwright, launch(playwright, kind, program));
             }),
@@ -101,8 +103,7 @@ final class PlaywrightBrowser implements Browser {
         ProcessHandle.current()
             .children()
             .filter(child -> !before.contains(child))
-            .forEach(child -> ProcessTree.of(child, folder).kill());
-        ProcessTree.delete(folder);
+            .forEach(child -> ProcessTree.of(child).kill());
         thread.shutdownNow();
         throw e instanceof Late
             ? new BrowserException(kind.label() + " did not start in time", e)

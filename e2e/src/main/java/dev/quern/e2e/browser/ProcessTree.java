@@ -27,24 +27,27 @@ final class ProcessTree {
   static final Object LAUNCH = new Object();
 
   private static final Set<ProcessTree> LIVE = ConcurrentHashMap.newKeySet();
+  private static final Set<Path> FOLDERS = ConcurrentHashMap.newKeySet();
 
   static {
     Runtime.getRuntime()
         .addShutdownHook(
-            new Thread(() -> List.copyOf(LIVE).forEach(ProcessTree::kill), "end browsers"));
+            new Thread(
+                () -> {
+                  List.copyOf(LIVE).forEach(ProcessTree::kill);
+                  FOLDERS.forEach(ProcessTree::delete);
+                },
+                "end browsers"));
   }
 
   private final ProcessHandle root;
-  private final Path folder;
 
-  private ProcessTree(ProcessHandle root, Path folder) {
+  private ProcessTree(ProcessHandle root) {
     this.root = root;
-    this.folder = folder;
   }
 
-  /** The folder holds what the processes write; it is deleted with them. */
-  static ProcessTree of(ProcessHandle root, Path folder) {
-    ProcessTree tree = new ProcessTree(root, folder);
+  static ProcessTree of(ProcessHandle root) {
+    ProcessTree tree = new ProcessTree(root);
     LIVE.add(tree);
     return tree;
   }
@@ -69,16 +72,18 @@ final class ProcessTree {
         }
       }
     }
-    delete(folder);
     LIVE.remove(this);
   }
 
-  /** A new folder that only this user may read. */
+  /** A new folder that only this user may read; it is deleted with this JVM, if not before. */
   static Path privateFolder(String name) {
     try {
-      return Files.createTempDirectory(
-          "quern-" + name,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      Path folder =
+          Files.createTempDirectory(
+              "quern-" + name,
+              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      FOLDERS.add(folder);
+      return folder;
     } catch (IOException e) {
       throw new BrowserException("no temporary folder could be made: " + e.getMessage(), e);
     }

@@ -70,7 +70,7 @@ final class WebKitBrowser implements Browser {
                 .redirectOutput(number.toFile())
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
                 .start();
-        display = ProcessTree.of(x.toHandle(), folder);
+        display = ProcessTree.of(x.toHandle());
         int port = freePort();
         ProcessBuilder starting =
             new ProcessBuilder(program.toString(), "--host=127.0.0.1", "--port=" + port)
@@ -89,7 +89,7 @@ final class WebKitBrowser implements Browser {
           environment.put("JSC_useWasmRelaxedSIMD", "1");
         }
         Process process = starting.start();
-        driver = ProcessTree.of(process.toHandle(), folder);
+        driver = ProcessTree.of(process.toHandle());
         URI address = URI.create("http://127.0.0.1:" + port);
         awaitDriver(process, address, folder.resolve("driver.log"));
         return new WebKitBrowser(folder, display, driver, address, miniBrowser);

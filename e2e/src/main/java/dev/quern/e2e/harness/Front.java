@@ -24,6 +24,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A local server in front of Quern's: it serves pages and files of its own, takes what the page
@@ -62,7 +63,8 @@ public final class Front implements AutoCloseable {
   private final Map<String, Content> contents = new ConcurrentHashMap<>();
   private final Map<String, byte[]> received = new ConcurrentHashMap<>();
   private final Set<String> forwarded = ConcurrentHashMap.newKeySet();
-  private final Map<String, Long> cuts = new ConcurrentHashMap<>();
+  private final Map<String, Long> breaks = new ConcurrentHashMap<>();
+  private final Map<String, AtomicLong> budgets = new ConcurrentHashMap<>();
 
   private Front(HttpServer server, Optional<URI> upstream, boolean isolated) {
     this.server = server;
@@ -138,16 +140,25 @@ public final class Front implements AutoCloseable {
   }
 
   /**
-   * From now on breaks the connection of answers below a path after so many bytes of their body, as
-   * a dying server does.
+   * From now on every answer below a path breaks off after so many bytes of its body, as on a bad
+   * connection; a request for the rest is answered.
    */
-  public void cut(String prefix, long bytes) {
-    cuts.put(prefix, bytes);
+  public void breakEach(String prefix, long bytes) {
+    breaks.put(prefix, bytes);
   }
 
-  /** Ends what {@link #cut} began. */
+  /**
+   * From now on sends so many bytes below a path, and then nothing: every connection breaks, as a
+   * dying server's do.
+   */
+  public void dieAfter(String prefix, long bytes) {
+    budgets.put(prefix, new AtomicLong(bytes));
+  }
+
+  /** Ends what {@link #breakEach} and {@link #dieAfter} began. */
   public void mend() {
-    cuts.clear();
+    breaks.clear();
+    budgets.clear();
   }
 
   /** The paths that pages have asked the upstream for. */
@@ -258,27 +269,38 @@ public final class Front implements AutoCloseable {
     if (bodiless) {
       return;
     }
-    long limit =
-        cuts.entrySet().stream()
-            .filter(cut -> path.startsWith(cut.getKey()))
-            .mapToLong(Map.Entry::getValue)
-            .min()
-            .orElse(Long.MAX_VALUE);
     OutputStream out = exchange.getResponseBody();
     byte[] buffer = new byte[1 << 16];
     long sent = 0;
     int count;
     while ((count = in.read(buffer)) > 0) {
-      if (sent + count > limit) {
-        out.write(buffer, 0, (int) (limit - sent));
-        out.flush();
+      int allowed = allowed(path, sent, count);
+      out.write(buffer, 0, allowed);
+      sent += allowed;
+      if (allowed < count) {
         // Closing the exchange with bytes owed breaks the connection.
+        out.flush();
         return;
       }
-      out.write(buffer, 0, count);
-      sent += count;
     }
     out.close();
+  }
+
+  /** How many of {@code count} further bytes may be sent. */
+  private int allowed(String path, long sent, int count) {
+    long allowed = count;
+    for (Map.Entry<String, Long> each : breaks.entrySet()) {
+      if (path.startsWith(each.getKey())) {
+        allowed = Math.min(allowed, Math.max(0, each.getValue() - sent));
+      }
+    }
+    for (Map.Entry<String, AtomicLong> budget : budgets.entrySet()) {
+      if (path.startsWith(budget.getKey())) {
+        long before = budget.getValue().getAndAdd(-count);
+        allowed = Math.min(allowed, Math.max(0, before));
+      }
+    }
+    return (int) allowed;
   }
 
   @Override

@@ -70,26 +70,34 @@ public final class MiniLm implements AutoCloseable {
   /** One vector per text. */
   public float[][] embed(List<String> texts) {
     Map<String, TensorData> inputs = inputs(texts);
-    TensorData hidden = hidden(inputs);
+    return pool(hidden(inputs), inputs.get("attention_mask"));
+  }
+
+  /**
+   * The mean of the hidden states [batch, seq, width] where the mask [batch, seq] is not 0, scaled
+   * to length one.
+   */
+  public static float[][] pool(TensorData hidden, TensorData attentionMask) {
+    int batch = Math.toIntExact(hidden.shape().get(0));
     int seq = Math.toIntExact(hidden.shape().get(1));
     int width = Math.toIntExact(hidden.shape().get(2));
     float[] states = hidden.floats();
-    long[] mask = new long[texts.size() * seq];
-    inputs.get("attention_mask").buffer().asLongBuffer().get(mask);
-    float[][] vectors = new float[texts.size()][width];
-    for (int text = 0; text < texts.size(); text++) {
+    long[] mask = new long[batch * seq];
+    attentionMask.buffer().asLongBuffer().get(mask);
+    float[][] vectors = new float[batch][width];
+    for (int row = 0; row < batch; row++) {
       double[] sums = new double[width];
       for (int token = 0; token < seq; token++) {
-        if (mask[text * seq + token] != 0) {
+        if (mask[row * seq + token] != 0) {
           for (int i = 0; i < width; i++) {
-            sums[i] += states[(text * seq + token) * width + i];
+            sums[i] += states[(row * seq + token) * width + i];
           }
         }
       }
       // The count of the mean cancels against the length.
       double length = Math.sqrt(Arrays.stream(sums).map(sum -> sum * sum).sum());
       for (int i = 0; i < width; i++) {
-        vectors[text][i] = (float) (sums[i] / length);
+        vectors[row][i] = (float) (sums[i] / length);
       }
     }
     return vectors;

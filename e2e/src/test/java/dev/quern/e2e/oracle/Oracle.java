@@ -15,6 +15,9 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 
 /** ONNX Runtime on the JVM: one model, run on named tensors. */
 public final class Oracle implements AutoCloseable {
@@ -29,19 +32,40 @@ public final class Oracle implements AutoCloseable {
           DataType.INT64, OnnxJavaType.INT64,
           DataType.BOOL, OnnxJavaType.BOOL);
 
-  private final OrtEnvironment environment = OrtEnvironment.getEnvironment();
+  /**
+   * Native initialisation and graph optimisation overflow a stack of one megabyte that is part
+   * used.
+   */
+  private static final long STACK_BYTES = 16 << 20;
+
+  private final OrtEnvironment environment;
   private final OrtSession session;
 
   /**
    * Loads a model from the bytes of its file; the cores are shared with browsers, so one thread.
    */
   public Oracle(byte[] model) {
-    try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
-      options.setIntraOpNumThreads(1);
-      session = environment.createSession(model, options);
-    } catch (OrtException e) {
+    environment = onLargeStack(OrtEnvironment::getEnvironment);
+    session =
+        onLargeStack(() -> {
+          try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
+            options.setIntraOpNumThreads(1);
+            return environment.createSession(model, options);
+          }
+        });
+  }
+
+  private static <T> T onLargeStack(Callable<T> action) {
+    FutureTask<T> task = new FutureTask<>(action);
+    new Thread(null, task, "oracle", STACK_BYTES).start();
+    try {
+      return task.get();
+    } catch (ExecutionException e) {
       throw new IllegalArgumentException(
-          "ONNX Runtime does not take the model: " + e.getMessage(), e);
+          "ONNX Runtime does not take the model: " + e.getCause(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while ONNX Runtime loads a model", e);
     }
   }
 
