@@ -95,6 +95,10 @@ export class Session {
     this.device = device;
     // Fewer than there are where the device's profile found that more are no faster.
     this.threads = created.threads;
+    if (this.threads <= this.workers.length) {
+      const why = `${this.threads} of ${this.workers.length + 1} threads: more were no faster when this device was measured.`;
+      this.capabilities.threads = { count: this.threads, why };
+    }
     this.forward(created.events);
     this.setTuning(request);
     const named = (values) =>
@@ -170,6 +174,7 @@ export class Session {
     const milliseconds = performance.now() - start;
     this.forward(result.events);
     this.report(milliseconds, result);
+    this.planSlice();
     const { shape, first, flops } = result;
     return { outputs: tensors, milliseconds, shape, first, flops };
   }
@@ -192,6 +197,7 @@ export class Session {
   schedules({ records }) {
     const reply = call(this.engine, 'schedules', { records });
     this.forward(reply.events);
+    this.planSlice();
     return { adopted: reply.adopted, refused: reply.refused };
   }
 
@@ -201,41 +207,44 @@ export class Session {
 
   /** The tuner works in idle slices between inferences, never in a hidden page. */
   setTuning({ tune, hidden }) {
-    const active = Boolean(tune) && !hidden && this.device === 'wasm';
+    this.tunes = Boolean(tune) && !hidden && this.device === 'wasm';
     call(this.engine, 'tuning', { tune: Boolean(tune) });
     clearTimeout(this.timer);
     this.timer = null;
-    if (active) this.planSlice();
+    this.planSlice();
   }
 
+  /** A search that has ended begins again when a run brings other sizes or records come in. */
   planSlice() {
-    this.timer = setTimeout(() => this.slice(), IDLE_PAUSE_MILLISECONDS);
+    if (this.tunes && !this.timer) {
+      this.timer = setTimeout(() => this.slice(), IDLE_PAUSE_MILLISECONDS);
+    }
   }
 
   async slice() {
-    const timer = this.timer;
+    const { timer } = this;
     const work = () => {
-      if (timer !== this.timer) return false; // stopped or replaced while it waited for the lock
+      if (timer !== this.timer) return false; // stopped while it waited for the lock
       const { more, events } = call(this.engine, 'tune', { milliseconds: IDLE_SLICE_MILLISECONDS });
       this.forward(events);
       return more;
     };
+    let more = false;
     try {
-      const more =
+      more =
         this.lock && navigator.locks
           ? await navigator.locks.request(this.lock, { ifAvailable: true }, (lock) =>
               lock ? work() : true,
             )
           : work();
-      if (more && timer === this.timer) this.planSlice();
     } catch (error) {
-      this.notify({
-        type: 'refused',
-        kernel: '',
-        bucket: '',
-        schedule: '',
-        reason: `Tuning stopped: ${error.message}`,
-      });
+      this.tunes = false;
+      const reason = `Tuning stopped: ${error.message}`;
+      this.notify({ type: 'refused', kernel: '', bucket: '', schedule: '', reason });
+    }
+    if (timer === this.timer) {
+      this.timer = null;
+      if (more) this.planSlice();
     }
   }
 
@@ -244,7 +253,9 @@ export class Session {
   }
 
   release() {
+    this.tunes = false;
     clearTimeout(this.timer);
+    this.timer = null;
     for (const worker of this.workers) worker.terminate();
     this.workers = [];
     this.engine = null;

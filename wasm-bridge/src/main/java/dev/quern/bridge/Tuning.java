@@ -18,6 +18,8 @@ final class Tuning implements Tuner.Listener {
   private final Tuner tuner;
   private final List<Object> events = new ArrayList<>();
   private int reported = -1;
+  private boolean reportedMore;
+  private String reportedRows = "";
 
   /**
    * @param records the browser's stored records, as JSON values; what cannot be read is reported
@@ -50,7 +52,6 @@ final class Tuning implements Tuner.Listener {
             previous.text(),
             "ratio",
             ratio));
-    events.add(event());
   }
 
   @Override
@@ -93,17 +94,19 @@ final class Tuning implements Tuner.Listener {
       return true;
     }
     boolean more = tuner.idle(milliseconds);
-    progress();
+    progress(more);
     return more;
   }
 
-  private void progress() {
+  /** Everything counts as decided when nothing is left to do. */
+  private void progress(boolean more) {
     int tried = tuner.tried();
-    if (tried != reported && tuner.total() > 0) {
+    int total = more ? Math.max(tuner.total(), tried + 1) : tried;
+    if (tried != reported || more != reportedMore) {
       reported = tried;
+      reportedMore = more;
       events.add(
-          Reply.object(
-              "type", "progress", "phase", "tune", "loaded", tried, "total", tuner.total()));
+          Reply.object("type", "progress", "phase", "tune", "loaded", tried, "total", total));
     }
   }
 
@@ -137,8 +140,17 @@ final class Tuning implements Tuner.Listener {
     return Double.isNaN(number) || Double.isInfinite(number) ? null : (Object) number;
   }
 
-  /** What happened since the last call. */
+  /** What happened since the last call; the kernels in use are told when they change. */
   List<Object> takeEvents() {
+    StringBuilder rows = new StringBuilder();
+    for (Tuner.Row row : tuner.rows()) {
+      rows.append(row.kernel()).append(row.bucket().label()).append(row.schedule().text());
+      rows.append(row.source().label()).append('\n');
+    }
+    if (!rows.toString().equals(reportedRows)) {
+      reportedRows = rows.toString();
+      events.add(event());
+    }
     List<Object> taken = new ArrayList<>(events);
     events.clear();
     return taken;
