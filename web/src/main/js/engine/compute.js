@@ -23,7 +23,9 @@ onmessage = ({ data }) => {
     words = new Int32Array(memory.buffer, 0, 128);
     thread = data.thread;
     const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
-    imports = { env: { memory, table, now: () => performance.now() } };
+    // Each worker's clock has its own origin; a step's times come from several workers.
+    const shift = performance.timeOrigin - data.origin;
+    imports = { env: { memory, table, now: () => performance.now() + shift } };
     postMessage({ ready: thread });
     return;
   }

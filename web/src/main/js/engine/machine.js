@@ -29,7 +29,7 @@ export async function startThreads(memory, threads, onTrap) {
         worker.onerror = (event) => reject(new Error(event.message || 'its script did not load'));
       }),
     );
-    worker.postMessage({ memory, thread });
+    worker.postMessage({ memory, thread, origin: performance.timeOrigin });
   }
   let timer;
   const timeout = new Promise((_, reject) => {

@@ -8,8 +8,9 @@ package dev.quern.kernel;
  *   SLOT     the kernel's entry of the function table
  *   ITEMS    work items of this run;  GRAIN: items that a thread claims at once
  *   COUNTER  the next unclaimed item, an atomic
- *   FLAGS    TIMED: thread 0 writes START and END
- *   START    f64, milliseconds;  END: f64, after the barrier that ends the step
+ *   FLAGS    TIMED: START and END are written
+ *   START    f64, milliseconds;  END: f64, taken by the last thread to reach the barrier that
+ *            ends the step; the same time is the START of the record behind
  *   ARGS     the kernel's arguments: addresses, sizes of this run, strides
  * </pre>
  */

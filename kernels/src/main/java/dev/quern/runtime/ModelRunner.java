@@ -77,8 +77,10 @@ public final class ModelRunner {
     weights = loaded.addresses();
     packMilliseconds = machine.now() - start;
     programsAt = Arena.align(loaded.top());
+    // One record more: a step's end is written as the beginning of the record behind it, too.
     scratchAt =
-        Arena.align(programsAt + (long) MOST_PROGRAMS * plan.steps().size() * StepRecord.SIZE);
+        Arena.align(
+            programsAt + ((long) MOST_PROGRAMS * plan.steps().size() + 1) * StepRecord.SIZE);
     layOut(0);
     machine.memory().putInt(Control.THREADS, machine.threads());
   }

@@ -72,11 +72,11 @@ public final class Walker {
                   code.parameter(1),
                   code.parameter(2),
                   step -> {
-                    timed(code, step, null, now, StepRecord.START);
+                    timed(code, step, now, StepRecord.START);
                     code.get(step).i32(0).get(step).mem(I32_LOAD, StepRecord.ITEMS);
                     code.get(scratch).get(step).mem(I32_LOAD, StepRecord.SLOT);
                     code.callIndirect(Kernels.TYPE);
-                    timed(code, step, null, now, StepRecord.END);
+                    timed(code, step, now, StepRecord.END);
                     verdict(code);
                   });
               code.i32(Control.OK);
@@ -85,13 +85,17 @@ public final class Walker {
 
   private static void threaded(WasmModule.Builder module, Function now) {
     Function barrier =
-        module.function("barrier", FunctionType.of(":i"), code -> new Barrier(code).emit());
+        module.function(
+            "barrier",
+            FunctionType.of("i:i"),
+            List.of("step"),
+            code -> new Barrier(code, now).emit());
     Function execute =
         module.function(
             "execute",
             FunctionType.of("iiii:i"),
             List.of("thread", "program", "first", "last"),
-            code -> execute(code, now, barrier));
+            code -> execute(code, barrier));
     module.export(
         module.function(
             "run",
@@ -109,6 +113,9 @@ public final class Walker {
                   code.parameter(1),
                   code.parameter(2),
                   step -> code.get(step).i32(0).mem(I32_STORE, StepRecord.COUNTER));
+              Local began = code.local(ValueType.I32, "began");
+              record(code, code.parameter(0), code.parameter(1), began);
+              timed(code, began, now, StepRecord.START);
               load(code, Control.THREADS).i32(1).op(I32_GT_S).if_(() -> nextEpoch(code));
               code.i32(0).get(code.parameter(0)).get(code.parameter(1)).get(code.parameter(2));
               code.call(execute);
@@ -137,7 +144,7 @@ public final class Walker {
     code.i32(0).i32(-1).mem(MEMORY_ATOMIC_NOTIFY, Control.EPOCH).op(DROP);
   }
 
-  private static void execute(Code code, Function now, Function barrier) {
+  private static void execute(Code code, Function barrier) {
     Local thread = code.parameter(0);
     Local scratch = code.local(ValueType.I32, "scratch");
     Local items = code.local(ValueType.I32, "items");
@@ -153,7 +160,6 @@ public final class Walker {
         code.parameter(2),
         code.parameter(3),
         step -> {
-          timed(code, step, thread, now, StepRecord.START);
           code.get(step).mem(I32_LOAD, StepRecord.ITEMS).set(items);
           code.get(step).mem(I32_LOAD, StepRecord.GRAIN).set(grain);
           code.block(done ->
@@ -166,8 +172,7 @@ public final class Walker {
                 code.get(step).mem(I32_LOAD, StepRecord.SLOT);
                 code.callIndirect(Kernels.TYPE).br(again);
               }));
-          code.call(barrier).set(stop);
-          timed(code, step, thread, now, StepRecord.END);
+          code.get(step).call(barrier).set(stop);
           code.get(stop).if_(() -> code.get(stop).op(RETURN));
         });
     code.i32(Control.OK);
@@ -176,11 +181,15 @@ public final class Walker {
   /** Waits for all threads of the run; leaves 0, or the status with which the run ends. */
   private static final class Barrier {
     private final Code code;
+    private final Function now;
     private final Local generation;
     private final Local tries;
+    private final Local time;
 
-    Barrier(Code code) {
+    Barrier(Code code, Function now) {
       this.code = code;
+      this.now = now;
+      time = code.local(ValueType.F64, "time");
       generation = code.local(ValueType.I32, "generation");
       tries = code.local(ValueType.I32, "tries");
     }
@@ -193,7 +202,22 @@ public final class Walker {
       code.i32(0).mem(I32_ATOMIC_LOAD, Control.STOP);
     }
 
+    /**
+     * The last to arrive takes the time at which the step ends and the next one begins: nobody else
+     * knows it, because a thread that slept wakes when the others are far into the next step.
+     */
+    private void clock() {
+      Local step = code.parameter(0);
+      code.get(step).mem(I32_LOAD, StepRecord.FLAGS).i32(StepRecord.TIMED).op(I32_AND);
+      code.if_(() -> {
+        code.call(now).set(time);
+        code.get(step).get(time).mem(F64_STORE, StepRecord.END);
+        code.get(step).get(time).mem(F64_STORE, StepRecord.SIZE + StepRecord.START);
+      });
+    }
+
     private void release() {
+      clock();
       code.i32(0).i32(0).mem(I32_ATOMIC_STORE, Control.ARRIVED);
       // What ends the run is decided once, so that all threads leave at the same step.
       code.i32(0);
@@ -306,12 +330,9 @@ public final class Walker {
     code.get(program).get(index).i32(StepRecord.SIZE).op(I32_MUL, I32_ADD).set(target);
   }
 
-  /** Thread 0 writes the clock into the record where the step's flags ask for it. */
-  private static void timed(Code code, Local step, Local thread, Function now, int field) {
+  /** Writes the clock into a field of the record where the step's flags ask for it. */
+  private static void timed(Code code, Local step, Function now, int field) {
     code.get(step).mem(I32_LOAD, StepRecord.FLAGS).i32(StepRecord.TIMED).op(I32_AND);
-    if (thread != null) {
-      code.get(thread).op(I32_EQZ, I32_AND);
-    }
     code.if_(() -> code.get(step).call(now).mem(F64_STORE, field));
   }
 
