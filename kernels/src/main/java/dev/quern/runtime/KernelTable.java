@@ -32,30 +32,28 @@ final class KernelTable {
     return compileMilliseconds;
   }
 
-  private static String key(KernelSpec spec, Schedule schedule) {
-    return schedule == null
-        ? spec.signature()
-        : spec.signature() + " | " + MatmulKernel.compiled(schedule);
+  private static String key(String signature, Schedule schedule) {
+    return schedule == null ? signature : signature + " | " + MatmulKernel.compiled(schedule);
   }
 
   /** The entry of a kernel that is installed. */
-  int slot(KernelSpec spec, Schedule schedule) {
-    Integer slot = slots.get(key(spec, schedule));
+  int slot(String signature, Schedule schedule) {
+    Integer slot = slots.get(key(signature, schedule));
     if (slot == null) {
-      throw new IllegalStateException("not installed: " + key(spec, schedule));
+      throw new IllegalStateException("not installed: " + key(signature, schedule));
     }
     return slot;
   }
 
-  /** A kernel to install. */
-  record Wanted(KernelSpec spec, Schedule schedule) {}
+  /** A kernel to install; building its signature takes long enough to be done once. */
+  record Wanted(KernelSpec spec, String signature, Schedule schedule) {}
 
   /** Installs those that are not there, all in one module. */
   void install(List<Wanted> wanted) {
     List<Placed> placed = new ArrayList<>();
     Map<String, Integer> added = new LinkedHashMap<>();
     for (Wanted kernel : wanted) {
-      String key = key(kernel.spec(), kernel.schedule());
+      String key = key(kernel.signature(), kernel.schedule());
       if (!slots.containsKey(key) && !added.containsKey(key)) {
         int slot = free.isEmpty() ? next++ : free.removeLast();
         if (slot >= Control.TABLE_SIZE) {
@@ -83,8 +81,8 @@ final class KernelTable {
   }
 
   /** Gives an entry free for the next kernel. */
-  void discard(KernelSpec spec, Schedule schedule) {
-    Integer slot = slots.remove(key(spec, schedule));
+  void discard(String signature, Schedule schedule) {
+    Integer slot = slots.remove(key(signature, schedule));
     if (slot != null) {
       free.add(slot);
     }

@@ -56,7 +56,9 @@ public final class ModelRunner {
   private final long[] weights;
   private final long programsAt;
   private final long scratchAt;
+  private final String[] signatures;
   private final Map<String, Schedule> adopted = new LinkedHashMap<>();
+  private final Map<String, Schedule> heuristics = new LinkedHashMap<>();
   private final Map<String, Program> programs = new LinkedHashMap<>();
   private final List<Integer> freePrograms = new ArrayList<>();
   private final double packMilliseconds;
@@ -72,6 +74,10 @@ public final class ModelRunner {
     this.plan = plan;
     this.limits = limits;
     this.table = new KernelTable(machine);
+    this.signatures = new String[plan.steps().size()];
+    for (int i = 0; i < signatures.length; i++) {
+      signatures[i] = plan.steps().get(i).kernel().signature();
+    }
     double start = machine.now();
     WeightLoader.Loaded loaded = WeightLoader.load(machine, plan.weights(), top);
     weights = loaded.addresses();
@@ -101,7 +107,7 @@ public final class ModelRunner {
     List<Wanted> wanted = new ArrayList<>();
     for (Step step : plan.steps()) {
       if (!(step.kernel() instanceof KernelSpec.Matmul)) {
-        wanted.add(new Wanted(step.kernel(), null));
+        wanted.add(new Wanted(step.kernel(), step.kernel().signature(), null));
       }
     }
     runner.table.install(wanted);
@@ -308,8 +314,8 @@ public final class ModelRunner {
           && step.work() instanceof Work.Blocks blocks) {
         rows[i] = (int) blocks.rows().evaluate(symbols);
         RowBucket bucket = RowBucket.of(Math.max(1, rows[i]));
-        schedules[i] = schedule(matmul, bucket, blocks, symbols);
-        wanted.add(new Wanted(matmul, schedules[i]));
+        schedules[i] = schedule(signatures[i], matmul, bucket, blocks, symbols);
+        wanted.add(new Wanted(matmul, signatures[i], schedules[i]));
       }
     }
     table.install(wanted);
@@ -381,7 +387,7 @@ public final class ModelRunner {
       items = work.count().evaluate(program.symbols());
       grain = grain(items, work.unit().evaluate(program.symbols()));
     }
-    words[StepRecord.SLOT / 4] = table.slot(step.kernel(), schedule);
+    words[StepRecord.SLOT / 4] = table.slot(signatures[index], schedule);
     words[StepRecord.ITEMS / 4] = (int) items;
     words[StepRecord.GRAIN / 4] = (int) Math.max(1, grain);
     words[StepRecord.FLAGS / 4] = timing ? StepRecord.TIMED : 0;
@@ -402,13 +408,17 @@ public final class ModelRunner {
 
   // --- schedules ---
 
-  private static String key(KernelSpec.Matmul kernel, RowBucket bucket) {
-    return kernel.signature() + " @ " + bucket.label();
+  private static String key(String signature, RowBucket bucket) {
+    return signature + " @ " + bucket.label();
   }
 
   private Schedule schedule(
-      KernelSpec.Matmul kernel, RowBucket bucket, Work.Blocks work, Map<String, Long> symbols) {
-    Schedule chosen = adopted.get(key(kernel, bucket));
+      String signature,
+      KernelSpec.Matmul kernel,
+      RowBucket bucket,
+      Work.Blocks work,
+      Map<String, Long> symbols) {
+    Schedule chosen = adopted.get(key(signature, bucket));
     if (chosen != null) {
       return chosen;
     }
@@ -417,16 +427,20 @@ public final class ModelRunner {
     return heuristic(k, n, bucket);
   }
 
+  /** The heuristic weighs all tiles: its answers are kept. */
   Schedule heuristic(int k, int n, RowBucket bucket) {
-    return Heuristic.schedule(
-        k,
-        n,
-        bucket,
-        machine.features(),
-        limits.registers(),
-        limits.l1Bytes(),
-        limits.l2Bytes(),
-        machine.threads());
+    return heuristics.computeIfAbsent(
+        k + "x" + n + " @ " + bucket.label(),
+        key ->
+            Heuristic.schedule(
+                k,
+                n,
+                bucket,
+                machine.features(),
+                limits.registers(),
+                limits.l1Bytes(),
+                limits.l2Bytes(),
+                machine.threads()));
   }
 
   // --- what the tuner's view needs ---
@@ -448,16 +462,17 @@ public final class ModelRunner {
     return scratchStride;
   }
 
-  Schedule adopted(KernelSpec.Matmul kernel, RowBucket bucket) {
-    return adopted.get(key(kernel, bucket));
+  Schedule adopted(String signature, RowBucket bucket) {
+    return adopted.get(key(signature, bucket));
   }
 
   void adopt(KernelSpec.Matmul kernel, RowBucket bucket, Schedule schedule) {
-    table.install(List.of(new Wanted(kernel, schedule)));
-    adopted.put(key(kernel, bucket), schedule);
+    String signature = kernel.signature();
+    table.install(List.of(new Wanted(kernel, signature, schedule)));
+    adopted.put(key(signature, bucket), schedule);
     for (Program program : programs.values()) {
       for (int i = 0; i < program.schedules().length; i++) {
-        if (plan.steps().get(i).kernel().equals(kernel) && program.bucket(i) == bucket) {
+        if (signatures[i].equals(signature) && program.bucket(i) == bucket) {
           setSchedule(program, i, schedule);
         }
       }
@@ -470,17 +485,17 @@ public final class ModelRunner {
   }
 
   /** Whether a step of any program, or an adoption, uses the code that a schedule compiles to. */
-  boolean uses(KernelSpec.Matmul kernel, Schedule schedule) {
+  boolean uses(String signature, Schedule schedule) {
     String code = MatmulKernel.compiled(schedule);
     for (Map.Entry<String, Schedule> entry : adopted.entrySet()) {
-      if (entry.getKey().startsWith(kernel.signature() + " @")
+      if (entry.getKey().startsWith(signature + " @")
           && MatmulKernel.compiled(entry.getValue()).equals(code)) {
         return true;
       }
     }
     for (Program program : programs.values()) {
       for (int i = 0; i < program.schedules().length; i++) {
-        if (plan.steps().get(i).kernel().equals(kernel)
+        if (signatures[i].equals(signature)
             && MatmulKernel.compiled(program.schedules()[i]).equals(code)) {
           return true;
         }

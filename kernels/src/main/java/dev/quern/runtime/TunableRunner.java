@@ -110,19 +110,19 @@ public final class TunableRunner implements TunableModel {
 
   @Override
   public Schedule schedule(Kernel kernel, RowBucket bucket) {
-    Schedule adopted = runner.adopted(spec(kernel), bucket);
+    Schedule adopted = runner.adopted(kernel.signature(), bucket);
     return adopted != null ? adopted : runner.heuristic(kernel.k(), kernel.n(), bucket);
   }
 
   @Override
   public void install(Kernel kernel, Schedule schedule) {
-    runner.table().install(List.of(new Wanted(spec(kernel), schedule)));
+    runner.table().install(List.of(new Wanted(spec(kernel), kernel.signature(), schedule)));
   }
 
   @Override
   public void discard(Kernel kernel, Schedule schedule) {
-    if (!runner.uses(spec(kernel), schedule)) {
-      runner.table().discard(spec(kernel), schedule);
+    if (!runner.uses(kernel.signature(), schedule)) {
+      runner.table().discard(kernel.signature(), schedule);
     }
   }
 
@@ -165,7 +165,6 @@ public final class TunableRunner implements TunableModel {
     int k = kernel.k();
     int n = kernel.n();
     int rows = problem.rows();
-    KernelSpec.Matmul spec = spec(kernel);
     // Behind everything that a run touches: B, A, C with a row of guard, extras, one record.
     long b = runner.end();
     long a = Arena.align(b + PackKernel.bytes(k, n) + 16);
@@ -189,7 +188,7 @@ public final class TunableRunner implements TunableModel {
     float[] guard = new float[(rows + 1) * n];
     Arrays.fill(guard, GUARD);
     machine.memory().writeFloats(c, guard, 0, guard.length);
-    words[StepRecord.SLOT / 4] = runner.table().slot(spec, schedule);
+    words[StepRecord.SLOT / 4] = runner.table().slot(kernel.signature(), schedule);
     words[StepRecord.ITEMS / 4] = MatmulKernel.cut(words, rows, n, schedule);
     words[StepRecord.GRAIN / 4] = 1;
     words[StepRecord.arg(MatmulKernel.A) / 4] = (int) a;
