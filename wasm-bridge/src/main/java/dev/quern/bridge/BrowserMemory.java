@@ -8,6 +8,8 @@ import dev.quern.runtime.MachineException;
 final class BrowserMemory implements LinearMemory {
   private static final int PAGE = 65536;
 
+  private static boolean refused;
+
   private final Host host;
   private long size;
 
@@ -27,9 +29,17 @@ final class BrowserMemory implements LinearMemory {
       return;
     }
     if (host.ensure((double) bytes) < 0) {
+      refused = true;
       throw new MachineException(host.failure());
     }
     size = (long) host.pages() * PAGE;
+  }
+
+  /** Whether growth was refused since the last call: an error of its own for the page. */
+  static boolean takeRefusal() {
+    boolean was = refused;
+    refused = false;
+    return was;
   }
 
   @Override

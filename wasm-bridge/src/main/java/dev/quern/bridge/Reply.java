@@ -37,7 +37,7 @@ final class Reply {
       inner(error).put("problems", new ArrayList<Object>(e.problems()));
       answer = error;
     } catch (MachineException e) {
-      answer = error("engine", e.getMessage());
+      answer = error(BrowserMemory.takeRefusal() ? "memory" : "engine", e.getMessage());
     } catch (RuntimeException | Error e) {
       answer = error("engine", "The engine failed: " + e);
     }
@@ -45,7 +45,16 @@ final class Reply {
   }
 
   private static Map<String, Object> error(String code, String message) {
-    return object("error", object("code", code, "message", message));
+    return object("error", object("code", code, "message", sentence(message)));
+  }
+
+  /** Exceptions of the JVM begin small and end without a full stop; people read sentences. */
+  private static String sentence(String message) {
+    if (message == null || message.isEmpty()) {
+      return "The engine failed without saying why.";
+    }
+    String text = Character.toUpperCase(message.charAt(0)) + message.substring(1);
+    return ".)".indexOf(text.charAt(text.length() - 1)) >= 0 ? text : text + ".";
   }
 
   @SuppressWarnings("unchecked")
