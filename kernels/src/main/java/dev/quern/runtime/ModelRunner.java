@@ -391,7 +391,11 @@ public final class ModelRunner {
     words[StepRecord.ITEMS / 4] = (int) items;
     words[StepRecord.GRAIN / 4] = (int) Math.max(1, grain);
     words[StepRecord.FLAGS / 4] = timing ? StepRecord.TIMED : 0;
-    machine.memory().writeInts(record(program, index), words, 0, words.length);
+    // The times between them stay: the tuner changes a step's schedule before it reads them.
+    long at = record(program, index);
+    machine.memory().writeInts(at, words, 0, StepRecord.START / 4);
+    int args = StepRecord.ARGS / 4;
+    machine.memory().writeInts(at + StepRecord.ARGS, words, args, words.length - args);
   }
 
   /** Some pieces a thread, so that one that is descheduled delays little; none that is tiny. */

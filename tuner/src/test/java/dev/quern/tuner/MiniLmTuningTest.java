@@ -84,7 +84,7 @@ class MiniLmTuningTest {
               log);
       assertThat(tuner.prepare(10)).isFalse();
       reference = infer(runner, tuner);
-      for (int i = 0; i < 300 && !tuner.finished(); i++) {
+      for (int i = 0; i < 5000 && !tuner.finished(); i++) {
         assertThat(tuner.idle(40) || tuner.finished()).isTrue();
         Tensors.assertClose(infer(runner, tuner), reference, 1e-5);
       }
