@@ -40,6 +40,9 @@ public final class ModelRunner {
   /** Sets of sizes whose programs are kept. */
   private static final int MOST_PROGRAMS = 8;
 
+  /** Scratch up to which there is more than is needed, in bytes a thread. */
+  private static final long MOST_SPARE = 256 << 10;
+
   /** Elements below which a step is not shared out to threads. */
   private static final long SMALL = 2048;
 
@@ -57,6 +60,10 @@ public final class ModelRunner {
   private final long programsAt;
   private final long scratchAt;
   private final String[] signatures;
+
+  /** Entries of the kernels that have no schedule: they never change. */
+  private final int[] slots;
+
   private final Map<String, Schedule> adopted = new LinkedHashMap<>();
   private final Map<String, Schedule> heuristics = new LinkedHashMap<>();
   private final Map<String, Program> programs = new LinkedHashMap<>();
@@ -75,6 +82,7 @@ public final class ModelRunner {
     this.limits = limits;
     this.table = new KernelTable(machine);
     this.signatures = new String[plan.steps().size()];
+    this.slots = new int[signatures.length];
     for (int i = 0; i < signatures.length; i++) {
       signatures[i] = plan.steps().get(i).kernel().signature();
     }
@@ -111,6 +119,11 @@ public final class ModelRunner {
       }
     }
     runner.table.install(wanted);
+    for (int i = 0; i < runner.slots.length; i++) {
+      if (!(plan.steps().get(i).kernel() instanceof KernelSpec.Matmul)) {
+        runner.slots[i] = runner.table.slot(runner.signatures[i], null);
+      }
+    }
     return runner;
   }
 
@@ -350,7 +363,8 @@ public final class ModelRunner {
 
   /** More scratch moves the arena, and with it every address that programs hold. */
   private void layOut(long scratch) {
-    scratchStride = Arena.align(scratch);
+    // Twice as much each time: lengths that grow little by little do not move the arena each time.
+    scratchStride = Arena.align(Math.max(scratch, Math.min(2 * scratchStride, MOST_SPARE)));
     arenaAt = scratchAt + scratchStride * machine.threads();
     arenaEnd = arenaAt;
     programs.clear();
@@ -387,7 +401,8 @@ public final class ModelRunner {
       items = work.count().evaluate(program.symbols());
       grain = grain(items, work.unit().evaluate(program.symbols()));
     }
-    words[StepRecord.SLOT / 4] = table.slot(signatures[index], schedule);
+    words[StepRecord.SLOT / 4] =
+        schedule == null ? slots[index] : table.slot(signatures[index], schedule);
     words[StepRecord.ITEMS / 4] = (int) items;
     words[StepRecord.GRAIN / 4] = (int) Math.max(1, grain);
     words[StepRecord.FLAGS / 4] = timing ? StepRecord.TIMED : 0;
