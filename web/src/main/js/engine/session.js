@@ -66,7 +66,6 @@ export class Session {
     const engineReady = startThreads(memory, wanted, (trap) => {
       this.trap = trap;
     }).then((workers) => {
-      this.notify({ type: 'started' });
       this.workers = workers;
       this.machine = createMachine({ memory, shared: features.shared, workers, features });
       return loadEngine(this.machine, features, request.engine ?? 'auto');

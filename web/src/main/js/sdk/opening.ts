@@ -20,10 +20,6 @@ import { Telemetry } from './telemetry.js';
 /** Milliseconds without any word from the engine before it counts as dead. */
 export const SILENCE = { probe: 20_000, create: 60_000, run: 600_000, release: 1_000 };
 
-/** Milliseconds in which an engine's threads have to be up, before it is begun anew. */
-const START = 12_000;
-const ATTEMPTS = 3;
-
 /** What this browser has learnt. */
 export const memory = new Store();
 
@@ -74,44 +70,19 @@ export interface Opened {
   telemetry: Telemetry | null;
 }
 
-/**
- * Starts an engine, and loads the model into it once it is found. An engine that does not come up is begun anew: in Firefox
- * about one worker in a hundred hangs for ever where it starts workers of its own.
- */
+/** Starts an engine, and loads the model into it once it is found. */
 export async function openEngine(
   finding: Promise<Found>,
   options: CheckedOptions,
   hear: (notification: Notification) => void,
 ): Promise<Opened> {
-  for (let attempt = 1; ; attempt++) {
-    const start = { over: false };
-    try {
-      return await attemptToOpen(finding, options, hear, start, attempt === ATTEMPTS);
-    } catch (thrown) {
-      const { source } = await finding;
-      // Bytes went to the worker that hangs: there is no second copy of them.
-      if (!start.over || source.kind === 'bytes' || attempt === ATTEMPTS) throw thrown;
-    }
-  }
-}
-
-async function attemptToOpen(
-  finding: Promise<Found>,
-  options: CheckedOptions,
-  hear: (notification: Notification) => void,
-  start: { over: boolean },
-  last: boolean,
-): Promise<Opened> {
   finding.catch(() => undefined); // awaited below
   const { signal } = options;
-  let starting: ReturnType<typeof setTimeout> | undefined;
   const browser = browserLabel(globalThis.navigator ?? {});
   let loaded = () => {};
   const created = new Promise<void>((resolve) => (loaded = resolve));
   const channel = new Channel(startWorker(), (notification) => {
-    if (notification.type === 'started') {
-      clearTimeout(starting);
-    } else if (notification.type === 'progress') {
+    if (notification.type === 'progress') {
       const { phase, loaded, total } = notification;
       options.onProgress?.({ phase, loaded, total });
     } else if (notification.type === 'device') {
@@ -132,12 +103,6 @@ async function attemptToOpen(
       known ? memory.profile(browser) : null,
       lockName(),
     ]);
-    if (!last) {
-      starting = setTimeout(() => {
-        start.over = true;
-        channel.close(new QuernError('timeout', 'The engine did not start in time.'));
-      }, START);
-    }
     const reply = await channel.request(
       'create',
       {
@@ -167,7 +132,6 @@ async function attemptToOpen(
     channel.close(error);
     throw error;
   } finally {
-    clearTimeout(starting);
     signal?.removeEventListener('abort', abort);
   }
 }

@@ -140,7 +140,6 @@ export type Phase = 'download' | 'compile' | 'tune';
 
 export type Notification =
   | { type: 'device'; class: string; capabilities: Capabilities }
-  | { type: 'started' }
   | { type: 'progress'; phase: Phase; loaded: number; total: number }
   | { type: 'profile'; profile: { class: string } & Record<string, unknown> }
   | { type: 'schedules'; rows: ScheduleRow[]; peakGflops: number | null }
