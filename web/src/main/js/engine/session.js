@@ -37,7 +37,11 @@ export class Session {
     this.trap = null;
   }
 
-  async create(request, signal) {
+  /**
+   * Makes the memory and starts the threads and the engine; returns while they load. Firefox sometimes never returns from
+   * making a nested worker (seen in ESR 153, one time in fifty): the page, which hears nothing then, starts another engine worker.
+   */
+  start(request) {
     const features = probe();
     if (typeof WebAssembly !== 'object') {
       throw new EngineError('unsupported', 'This browser has no WebAssembly; use a current one.');
@@ -63,15 +67,21 @@ export class Session {
       capabilities: this.capabilities,
     });
 
-    const engineReady = startThreads(memory, wanted, (trap) => {
+    this.engineReady = startThreads(memory, wanted, (trap) => {
       this.trap = trap;
     }).then((workers) => {
       this.workers = workers;
       this.machine = createMachine({ memory, shared: features.shared, workers, features });
       return loadEngine(this.machine, features, request.engine ?? 'auto');
     });
+    this.engineReady.catch(() => {}); // awaited by create
+    Object.assign(this, { features, device, memory });
+  }
+
+  async create(request, signal) {
+    const { features, device, memory } = this;
     const [{ engine, kind }, { files, milliseconds }] = await Promise.all([
-      engineReady,
+      this.engineReady,
       this.download(request.source, memory, signal),
     ]);
     signal.throwIfAborted();
@@ -92,7 +102,6 @@ export class Session {
     this.labels = request.labels ?? {};
     this.lock = request.lock ?? null;
     this.phases = { download: milliseconds, ...created.phases };
-    this.device = device;
     // Fewer than there are where the device's profile found that more are no faster.
     this.threads = created.threads;
     if (this.threads <= this.workers.length) {

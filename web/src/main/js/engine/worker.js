@@ -4,6 +4,7 @@ import { EngineError, plainError } from './errors.js';
 import { capabilities, probe } from './probe.js';
 import { Session } from './session.js';
 
+let started = null;
 let session = null;
 let creating = null;
 const cancelled = new Set();
@@ -13,10 +14,19 @@ const outputBuffers = (value) =>
     .map((tensor) => tensor.data?.buffer)
     .filter(Boolean);
 
+function start(request) {
+  if (started) throw new EngineError('engine', 'This worker already has a session.');
+  started = new Session((message) => postMessage(message));
+  started.start(request);
+  return null;
+}
+
 async function create(request) {
-  if (creating || session) throw new EngineError('engine', 'This worker already has a session.');
+  if (!started || creating || session) {
+    throw new EngineError('engine', 'This worker was not started, or already has a session.');
+  }
   creating = { id: request.id, controller: new AbortController() };
-  const made = new Session((message) => postMessage(message));
+  const made = started;
   try {
     const value = await made.create(request, creating.controller.signal);
     session = made;
@@ -31,10 +41,11 @@ async function create(request) {
 
 function handle(request) {
   if (request.type === 'capabilities') return capabilities(probe());
+  if (request.type === 'start') return start(request);
   if (request.type === 'create') return create(request);
   if (request.type === 'release') {
     creating?.controller.abort();
-    session?.release();
+    started?.release();
     session = null;
     return null;
   }

@@ -18,7 +18,16 @@ import { Telemetry } from './telemetry.js';
 /* From options to an engine that has loaded a model. */
 
 /** Milliseconds without any word from the engine before it counts as dead. */
-export const SILENCE = { probe: 20_000, create: 60_000, run: 600_000, release: 1_000 };
+export const SILENCE = {
+  probe: 20_000,
+  start: 5_000,
+  create: 60_000,
+  run: 600_000,
+  release: 1_000,
+};
+
+/** Engine workers that are tried before a silent one is an error. */
+const STARTS = 4;
 
 /** What this browser has learnt. */
 export const memory = new Store();
@@ -81,21 +90,27 @@ export async function openEngine(
   const browser = browserLabel(globalThis.navigator ?? {});
   let loaded = () => {};
   const created = new Promise<void>((resolve) => (loaded = resolve));
-  const channel = new Channel(startWorker(), (notification) => {
-    if (notification.type === 'progress') {
-      const { phase, loaded, total } = notification;
-      options.onProgress?.({ phase, loaded, total });
-    } else if (notification.type === 'device') {
-      void offerSchedules(channel, notification.class, options, created);
-    } else if (notification.type === 'profile') {
-      void memory.keepProfile(browser, notification.profile);
-    }
-    hear(notification);
-  });
+  let channel: Channel | undefined;
+  const open = () => {
+    const opened = new Channel(startWorker(), (notification) => {
+      if (notification.type === 'progress') {
+        const { phase, loaded, total } = notification;
+        options.onProgress?.({ phase, loaded, total });
+      } else if (notification.type === 'device') {
+        void offerSchedules(opened, notification.class, options, created);
+      } else if (notification.type === 'profile') {
+        void memory.keepProfile(browser, notification.profile);
+      }
+      hear(notification);
+    });
+    return (channel = opened);
+  };
   // A worker that is only loading is ended at once, whatever it does.
-  const abort = () => channel.close(aborted(signal));
+  const abort = () => channel?.close(aborted(signal));
   signal?.addEventListener('abort', abort, { once: true });
   try {
+    const starting = startEngine(open, options);
+    starting.catch(() => undefined); // awaited below
     const known = options.schedules !== false;
     const [{ source, manifest, name }, records, profile, lock] = await Promise.all([
       finding,
@@ -103,7 +118,8 @@ export async function openEngine(
       known ? memory.profile(browser) : null,
       lockName(),
     ]);
-    const reply = await channel.request(
+    const ready = await starting;
+    const reply = await ready.request(
       'create',
       {
         source,
@@ -126,13 +142,39 @@ export async function openEngine(
     const telemetry = options.telemetry
       ? new Telemetry(addressOf(options.telemetry, 'api/v1/telemetry', options.server))
       : null;
-    return { channel, created: reply, manifest, telemetry };
+    return { channel: ready, created: reply, manifest, telemetry };
   } catch (thrown) {
     const error = asQuernError(thrown);
-    channel.close(error);
+    channel?.close(error);
     throw error;
   } finally {
     signal?.removeEventListener('abort', abort);
+  }
+}
+
+/**
+ * Starts an engine worker. One that stays silent while it starts is given up for another, with more patience each time: Firefox sometimes
+ * blocks a worker for ever while it makes a nested one.
+ */
+async function startEngine(
+  open: () => Channel,
+  { device, threads, engine, signal }: CheckedOptions,
+): Promise<Channel> {
+  for (let attempt = 1; ; attempt++) {
+    const channel = open();
+    try {
+      await channel.request(
+        'start',
+        { device, threads, engine },
+        { silence: attempt * SILENCE.start },
+      );
+      return channel;
+    } catch (thrown) {
+      const silent = thrown instanceof QuernError && thrown.code === 'timeout';
+      if (!silent || attempt === STARTS || signal?.aborted) {
+        throw thrown;
+      }
+    }
   }
 }
 

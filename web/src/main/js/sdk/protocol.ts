@@ -122,6 +122,8 @@ export interface DescribeReply {
 /** What each request carries and what its reply holds. */
 export interface Requests {
   capabilities: { carries: object; value: Capabilities };
+  /** Answered as soon as the threads are being made; they and the engine load while the model is being found. */
+  start: { carries: Pick<CreateRequest, 'device' | 'threads' | 'engine'>; value: null };
   create: { carries: CreateRequest; value: CreateReply };
   run: {
     carries: { inputs: Record<string, WireTensor>; outputs: string[] | null };
