@@ -6,7 +6,6 @@ import dev.quern.wasm.Function;
 import dev.quern.wasm.FunctionType;
 import dev.quern.wasm.WasmModule;
 import java.util.List;
-import java.util.function.Consumer;
 
 /** The kernel table: from what to compute, and how, to a function in a module. */
 public final class Kernels {
@@ -63,10 +62,5 @@ public final class Kernels {
         module.element(placed.slot(), function);
       }
     });
-  }
-
-  /** Adds a loop over a kernel's work items, from its second parameter to its third. */
-  static Consumer<Runnable> items(dev.quern.wasm.Code code) {
-    return body -> code.whileLess(code.parameter(1), code.parameter(2), 1, body);
   }
 }

@@ -477,10 +477,6 @@ public final class ModelRunner {
     return Arena.align(Math.max(arenaEnd, arenaAt));
   }
 
-  long scratchBytes() {
-    return scratchStride;
-  }
-
   Schedule adopted(String signature, RowBucket bucket) {
     return adopted.get(key(signature, bucket));
   }
