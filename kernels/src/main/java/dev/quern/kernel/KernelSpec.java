@@ -30,13 +30,21 @@ public sealed interface KernelSpec {
   }
 
   /**
-   * {@code C = epilogue(A·B, extras)}, f32, A {@code [batch, m, k]}, C {@code [batch, m, n]}.
+   * {@code C = epilogue(A·B, extras)}, A {@code [batch, m, k]}, C {@code [batch, m, n]} f32. With
+   * weights of whole numbers A is i16 {@code [batch, m, 2·ceil(k/2)]}.
    *
    * @param k depth, 0 where it is an argument
    * @param n width, 0 where it is an argument
+   * @param format how packed weights are stored; f32 where they are not packed
    * @param epilogue null, or a program whose register 0 is the accumulator
    */
-  record Matmul(int k, int n, Layout layout, ElementwiseProgram epilogue, List<Extra> extras)
+  record Matmul(
+      int k,
+      int n,
+      Layout layout,
+      WeightFormat format,
+      ElementwiseProgram epilogue,
+      List<Extra> extras)
       implements KernelSpec {
     public Matmul {
       extras = List.copyOf(extras);
@@ -44,12 +52,21 @@ public sealed interface KernelSpec {
       if (packed != (k > 0) || packed != (n > 0)) {
         throw new KernelException("k and n are constants of packed weights and of nothing else");
       }
+      if (!packed && format != WeightFormat.F32) {
+        throw new KernelException("only packed weights are " + format.label());
+      }
+    }
+
+    /** What a schedule calls k: steps of four bytes of A; 0 where it is an argument. */
+    public int steps() {
+      return format.steps(k);
     }
 
     @Override
     public String signature() {
       String size = layout == Layout.PANELS ? " k=" + k + " n=" + n : " rows";
-      return "f32_matmul"
+      return format.label()
+          + "_matmul"
           + size
           + (epilogue == null ? "" : " epilogue=" + Signatures.of(epilogue) + extras);
     }

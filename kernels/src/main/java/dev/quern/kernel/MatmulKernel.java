@@ -73,6 +73,7 @@ public final class MatmulKernel {
   private final Schedule schedule;
   private final boolean packed;
   private final boolean blocked;
+  private final int steps;
   private final Map<String, Function> tiles = new LinkedHashMap<>();
   private Function epilogue;
 
@@ -82,7 +83,8 @@ public final class MatmulKernel {
     this.spec = spec;
     this.schedule = schedule;
     this.packed = spec.layout() == Layout.PANELS;
-    this.blocked = packed && schedule.kc() < spec.k();
+    this.steps = spec.steps();
+    this.blocked = packed && schedule.kc() < steps;
   }
 
   /** Blocks of a size that cover a length. */
@@ -212,15 +214,15 @@ public final class MatmulKernel {
       this.step = code.parameter(0);
       this.c = code.parameter(3);
       this.phase = code.parameter(8);
-      this.tile = new TileCode(code, rows, width.vectors(), schedule.fma());
+      this.tile = new TileCode(code, rows, width.vectors(), spec.format(), schedule.fma());
     }
 
     void emit() {
       Stride aRow;
       Stride bStep;
       if (packed) {
-        aRow = Stride.of(spec.k() * 4L);
-        bStep = Stride.of(16);
+        aRow = Stride.of(steps * 4L);
+        bStep = Stride.of(spec.format().stepBytes());
         cRow = Stride.of(spec.n() * 4L);
       } else {
         aRow = Stride.of(bytes(K, "a_row"));
@@ -238,18 +240,26 @@ public final class MatmulKernel {
           aRow,
           code.parameter(2),
           bStep,
-          packed ? spec.k() * 16L : 16,
+          packed ? (long) steps * spec.format().stepBytes() : 16,
           packed && !blocked ? null : code.parameter(7),
-          spec.k(),
+          steps,
           schedule.unroll());
-      if (spec.epilogue() != null) {
+      if (spec.epilogue() != null || spec.format().isWhole()) {
         if (blocked) {
-          code.get(phase).i32(LAST_BLOCK).op(I32_AND).if_(this::epilogue);
+          code.get(phase).i32(LAST_BLOCK).op(I32_AND).if_(this::finish);
         } else {
-          epilogue();
+          finish();
         }
       }
       store();
+    }
+
+    /** What is done to complete sums. */
+    private void finish() {
+      tile.finish();
+      if (spec.epilogue() != null) {
+        epilogue();
+      }
     }
 
     private Local bytes(int argument, String label) {
@@ -438,7 +448,7 @@ public final class MatmulKernel {
 
     void emit() {
       if (packed) {
-        code.i32(spec.k()).set(k).i32(spec.n()).set(n);
+        code.i32(steps).set(k).i32(spec.n()).set(n);
       } else {
         arg(K).set(k);
         arg(N).set(n);
@@ -557,12 +567,12 @@ public final class MatmulKernel {
       }
       code.i32(2).op(I32_SHL, I32_ADD);
       if (packed) {
-        // Panels of four columns are k·16 bytes apart, so column n starts at n·k·4.
+        // Panels of four columns are k·stepBytes apart, so column n starts at n·k·stepBytes/4.
         code.get(b).get(col).get(k).op(I32_MUL);
         if (blocked) {
           code.get(kBlock).i32(2).op(I32_SHL, I32_ADD);
         }
-        code.i32(2).op(I32_SHL, I32_ADD);
+        code.i32(Integer.numberOfTrailingZeros(spec.format().stepBytes() / 4)).op(I32_SHL, I32_ADD);
       } else {
         code.get(b).get(col).i32(2).op(I32_SHL, I32_ADD);
       }

@@ -20,11 +20,6 @@ public final class PackKernel {
 
   private PackKernel() {}
 
-  /** Bytes of packed weights. */
-  public static long bytes(long k, long n) {
-    return (n + 3) / 4 * k * 16;
-  }
-
   /** The module that packs. */
   public static WasmModule module(boolean shared) {
     return WasmModule.build(module -> {

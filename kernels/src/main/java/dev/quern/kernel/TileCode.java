@@ -32,19 +32,26 @@ final class TileCode {
   private final Code code;
   private final int rows;
   private final int vectors;
+  private final WeightFormat format;
   private final boolean fma;
   private final List<Local> accumulators = new ArrayList<>();
   private final List<Local> panels = new ArrayList<>();
   private final Local splat;
 
+  /** A tile of f32. */
+  TileCode(Code code, int rows, int vectors, boolean fma) {
+    this(code, rows, vectors, WeightFormat.F32, fma);
+  }
+
   /**
    * @param rows rows of the tile
    * @param vectors its width in vectors of four columns
    */
-  TileCode(Code code, int rows, int vectors, boolean fma) {
+  TileCode(Code code, int rows, int vectors, WeightFormat format, boolean fma) {
     this.code = code;
     this.rows = rows;
     this.vectors = vectors;
+    this.format = format;
     this.fma = fma;
     for (int r = 0; r < rows; r++) {
       for (int j = 0; j < vectors; j++) {
@@ -141,7 +148,8 @@ final class TileCode {
     for (int u = 0; u < count; u++) {
       for (int j = 0; j < vectors; j++) {
         long offset = j * bVector + (bStep.isKnown() ? u * bStep.known() : 0);
-        code.get(b).mem(V128_LOAD, offset).set(panels.get(j));
+        code.get(b);
+        Panels.load(code, format, offset, panels.get(j));
       }
       for (int r = 0; r < rows; r++) {
         Local pointer = aRow.isKnown() ? aRows.get(0) : aRows.get(r);
@@ -168,13 +176,26 @@ final class TileCode {
   }
 
   private void accumulate(Local accumulator, Runnable a, int panel) {
-    if (fma) {
+    if (format.isWhole()) {
+      a.run();
+      code.get(panels.get(panel)).op(I32X4_DOT_I16X8_S);
+      code.get(accumulator).op(I32X4_ADD).set(accumulator);
+    } else if (fma) {
       a.run();
       code.get(panels.get(panel)).get(accumulator).op(F32X4_RELAXED_MADD).set(accumulator);
     } else {
       code.get(accumulator);
       a.run();
       code.get(panels.get(panel)).op(F32X4_MUL, F32X4_ADD).set(accumulator);
+    }
+  }
+
+  /** Makes sums of whole numbers f32. */
+  void finish() {
+    if (format.isWhole()) {
+      for (Local accumulator : accumulators) {
+        code.get(accumulator).op(F32X4_CONVERT_I32X4_S).set(accumulator);
+      }
     }
   }
 

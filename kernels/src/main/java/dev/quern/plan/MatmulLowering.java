@@ -10,6 +10,7 @@ import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.KernelSpec.Extra;
 import dev.quern.kernel.KernelSpec.Layout;
 import dev.quern.kernel.MatmulKernel;
+import dev.quern.kernel.WeightFormat;
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
 import java.util.List;
@@ -75,7 +76,8 @@ final class MatmulLowering {
     }
     a = planner.view(node.inputs().get(0));
     int id =
-        planner.weight(node.inputs().subList(1, 1 + parts), true, (int) k.constant(), transposed);
+        planner.weight(
+            node.inputs().subList(1, 1 + parts), WeightFormat.F32, (int) k.constant(), transposed);
     b = View.of(new Base.OfWeight(id));
     bBatch = Dim.ZERO;
     // A vector A gives a vector; otherwise all dimensions but the last are rows.
@@ -239,6 +241,7 @@ final class MatmulLowering {
             packed ? (int) k.constant() : 0,
             packed ? (int) n.constant() : 0,
             layout,
+            WeightFormat.F32,
             program,
             extras),
         args,

@@ -9,6 +9,7 @@ import dev.quern.graph.Value;
 import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.StepRecord;
+import dev.quern.kernel.WeightFormat;
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -178,15 +179,17 @@ public final class Planner {
   View strided(String name) {
     View view = views.get(name);
     if (view == null) {
-      view = View.of(new Base.OfWeight(weight(List.of(name), false, 0, false)));
+      view = View.of(new Base.OfWeight(weight(List.of(name), null, 0, false)));
       views.put(name, view);
     }
     return view;
   }
 
-  /** The weight with that layout, made once. */
-  int weight(List<String> parts, boolean packed, int k, boolean transposed) {
-    String key = (packed ? transposed ? "t:" : "p:" : "r:") + String.join("|", parts);
+  /** The weight with that format (null: as in the file), made once. */
+  int weight(List<String> parts, WeightFormat format, int k, boolean transposed) {
+    String key =
+        (format == null ? "" : format.label() + (transposed ? "t:" : "p:"))
+            + String.join("|", parts);
     Integer known = weightIds.get(key);
     if (known != null) {
       return known;
@@ -199,7 +202,7 @@ public final class Planner {
       }
       constants.add(constant);
     }
-    weights.add(new Weight(weights.size(), constants, packed, k, transposed));
+    weights.add(new Weight(weights.size(), constants, format, k, transposed));
     weightIds.put(key, weights.size() - 1);
     return weights.size() - 1;
   }

@@ -441,7 +441,7 @@ public final class ModelRunner {
     if (chosen != null) {
       return chosen;
     }
-    int k = kernel.k() > 0 ? kernel.k() : 64;
+    int k = kernel.k() > 0 ? kernel.steps() : 64;
     int n = kernel.n() > 0 ? kernel.n() : (int) Math.max(1, work.columns().evaluate(symbols));
     return heuristic(k, n, bucket);
   }

@@ -111,7 +111,7 @@ public final class TunableRunner implements TunableModel {
   @Override
   public Schedule schedule(Kernel kernel, RowBucket bucket) {
     Schedule adopted = runner.adopted(kernel.signature(), bucket);
-    return adopted != null ? adopted : runner.heuristic(kernel.k(), kernel.n(), bucket);
+    return adopted != null ? adopted : runner.heuristic(spec(kernel).steps(), kernel.n(), bucket);
   }
 
   @Override
@@ -167,7 +167,7 @@ public final class TunableRunner implements TunableModel {
     int rows = problem.rows();
     // Behind everything that a run touches: B, A, C with a row of guard, extras, one record.
     long b = runner.end();
-    long a = Arena.align(b + PackKernel.bytes(k, n) + 16);
+    long a = Arena.align(b + spec(kernel).format().bytes(k, n) + 16);
     long c = Arena.align(a + 4L * rows * k + 16);
     long next = Arena.align(c + 4L * (rows + 1) * n + 16);
     // First, because packing lays B over all that is behind its place.

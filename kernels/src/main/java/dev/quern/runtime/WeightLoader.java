@@ -92,7 +92,7 @@ final class WeightLoader {
     for (Constant part : weight.parts()) {
       n += part.shape().dim(weight.transposed() ? 0 : 1).constant();
     }
-    return PackKernel.bytes(weight.k(), n);
+    return weight.format().bytes(weight.k(), n);
   }
 
   /** Over the weight's own bytes if they are together, nobody else's, and suffice. */
@@ -161,7 +161,7 @@ final class WeightLoader {
           weight.k(),
           (int) n);
       source += part.data().size();
-      target += PackKernel.bytes(weight.k(), n);
+      target += weight.format().bytes(weight.k(), n);
     }
   }
 }

@@ -36,17 +36,24 @@ class GoldenTest {
   /** A kernel and whether its text is kept: all are assembled, some are read. */
   enum Golden {
     MATMUL(
-        new Matmul(8, 12, Layout.PANELS, Programs.bias(), List.of(Extra.VECTOR)),
+        new Matmul(8, 12, Layout.PANELS, WeightFormat.F32, Programs.bias(), List.of(Extra.VECTOR)),
         Schedule.parse("mr=2 nr=8 mc=4 nc=16 kc=8 unroll=2 fma=1 order=n"),
         FMA,
         true),
     MATMUL_BLOCKED_GELU(
-        new Matmul(384, 1534, Layout.PANELS, Programs.biasGelu(), List.of(Extra.VECTOR)),
+        new Matmul(
+            384, 1534, Layout.PANELS, WeightFormat.F32, Programs.biasGelu(), List.of(Extra.VECTOR)),
         Schedule.parse("mr=6 nr=8 mc=48 nc=128 kc=128 unroll=4 fma=1 order=m"),
         FMA,
         false),
     MATMUL_ROWS(
-        new Matmul(0, 0, Layout.ROWS, Programs.biasResidual(), List.of(Extra.SPLAT, Extra.VECTOR)),
+        new Matmul(
+            0,
+            0,
+            Layout.ROWS,
+            WeightFormat.F32,
+            Programs.biasResidual(),
+            List.of(Extra.SPLAT, Extra.VECTOR)),
         Schedule.parse("mr=3 nr=12 mc=48 nc=120 kc=128 unroll=4 fma=0 order=m"),
         Features.BASELINE,
         false),

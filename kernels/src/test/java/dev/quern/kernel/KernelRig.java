@@ -119,7 +119,7 @@ final class KernelRig implements AutoCloseable {
   /** Weights {@code [k, n]}, or {@code [n, k]} if transposed, packed by the packing kernel. */
   Buffer packed(float[] weights, int k, int n, boolean transposed, int skew) {
     Buffer raw = input(skew, weights);
-    Buffer panels = output((int) PackKernel.bytes(k, n), 0);
+    Buffer panels = output((int) WeightFormat.F32.bytes(k, n), 0);
     double[] arguments = {raw.address(), panels.address(), k, n};
     guarded(() -> machine.call(packer, transposed ? "pack_transposed" : "pack", arguments));
     writable.remove(panels);

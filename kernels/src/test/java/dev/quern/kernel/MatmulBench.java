@@ -169,14 +169,14 @@ public final class MatmulBench {
     int left = 8192;
     int raw = left + a.length * 4 + 64;
     int right = raw + b.length * 4 + 64;
-    int out = right + (int) PackKernel.bytes(shape.k, shape.n) + 64;
+    int out = right + (int) WeightFormat.F32.bytes(shape.k, shape.n) + 64;
     memory.ensure(out + 4L * shape.m * shape.n + 64);
     memory.writeFloats(left, a, 0, a.length);
     memory.writeFloats(raw, b, 0, b.length);
     int packer = machine.load(PackKernel.module(false).encode());
     machine.call(packer, "pack", raw, right, shape.k, shape.n);
 
-    Matmul spec = new Matmul(shape.k, shape.n, Layout.PANELS, null, List.of());
+    Matmul spec = new Matmul(shape.k, shape.n, Layout.PANELS, WeightFormat.F32, null, List.of());
     List<Kernels.Placed> placed = new ArrayList<>();
     for (int i = 0; i < schedules.size(); i++) {
       placed.add(new Kernels.Placed(spec, schedules.get(i), i + 1));

@@ -86,7 +86,8 @@ class MatmulKernelTest {
     void run() {
       rig.reset();
       boolean packed = layout == Layout.PANELS;
-      Matmul spec = new Matmul(packed ? k : 0, packed ? n : 0, layout, epilogue, extras);
+      Matmul spec =
+          new Matmul(packed ? k : 0, packed ? n : 0, layout, WeightFormat.F32, epilogue, extras);
       Buffer left = rig.input(4 * random.nextInt(4), a);
       boolean transposed = random.nextBoolean();
       Buffer right =
@@ -304,7 +305,7 @@ class MatmulKernelTest {
   @Test
   void refusesAScheduleThatIsNotLegal() {
     Schedule schedule = new Schedule(6, 8, 13, 16, 8, 2, true, Order.M);
-    Matmul spec = new Matmul(8, 8, Layout.PANELS, null, List.of());
+    Matmul spec = new Matmul(8, 8, Layout.PANELS, WeightFormat.F32, null, List.of());
     assertThatThrownBy(() -> rig.install(spec, schedule, KernelRig.FMA))
         .isInstanceOf(KernelException.class)
         .hasMessageContaining("mc=13 is not a multiple of mr=6")

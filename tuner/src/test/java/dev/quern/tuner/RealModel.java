@@ -6,6 +6,7 @@ import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.Kernels;
 import dev.quern.kernel.MatmulKernel;
 import dev.quern.kernel.StepRecord;
+import dev.quern.kernel.WeightFormat;
 import dev.quern.onnx.DataType;
 import dev.quern.runtime.Control;
 import dev.quern.runtime.LinearMemory;
@@ -62,7 +63,12 @@ final class RealModel implements TunableModel {
                     ElementwiseOp.ADD, DataType.FLOAT, List.of(0, 1), 0)));
     spec =
         new KernelSpec.Matmul(
-            k, n, KernelSpec.Layout.PANELS, add, List.of(KernelSpec.Extra.VECTOR));
+            k,
+            n,
+            KernelSpec.Layout.PANELS,
+            WeightFormat.F32,
+            add,
+            List.of(KernelSpec.Extra.VECTOR));
     kernel =
         new Kernel(
             spec.signature(),

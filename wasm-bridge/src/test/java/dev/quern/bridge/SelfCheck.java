@@ -6,6 +6,7 @@ import dev.quern.graph.ElementwiseProgram;
 import dev.quern.graph.Shape;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.Kernels;
+import dev.quern.kernel.WeightFormat;
 import dev.quern.onnx.Bytes;
 import dev.quern.onnx.DataType;
 import dev.quern.onnx.ModelException;
@@ -128,7 +129,12 @@ public final class SelfCheck {
                 instruction(ElementwiseOp.MUL, 0, 2, 5)));
     KernelSpec spec =
         new KernelSpec.Matmul(
-            384, 1536, KernelSpec.Layout.PANELS, gelu, List.of(KernelSpec.Extra.VECTOR));
+            384,
+            1536,
+            KernelSpec.Layout.PANELS,
+            WeightFormat.F32,
+            gelu,
+            List.of(KernelSpec.Extra.VECTOR));
     Schedule schedule =
         Heuristic.schedule(384, 1536, RowBucket.HUNDRED, FEATURES, 15, 32 << 10, 512 << 10, 2);
     byte[] module =
