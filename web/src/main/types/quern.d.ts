@@ -200,6 +200,32 @@ export interface Measured extends Timing {
   outputs: Record<string, Tensor>;
 }
 
+/** Where the time of a run goes; all times are milliseconds. */
+export interface Profile {
+  shape: string;
+  steps: {
+    name: string;
+    kernel: string;
+    schedule: string | null;
+    /** Its size: batch x m x n x k of a product, otherwise items. */
+    work: string;
+    flops: number;
+    /** Of the weights and activations that it touches, each once. */
+    bytes: number;
+  }[];
+  samples: {
+    /** A run in which no step was timed, and the one after it. */
+    milliseconds: number;
+    timed: number;
+    /** What all threads reached in registers just before and after. */
+    peakGflops: number;
+    /** In the order of the steps above. */
+    steps: number[];
+  }[];
+  /** From one barrier to the next. */
+  barrier: number;
+}
+
 /** What each event of a session holds in `detail`. */
 export interface SessionEvents {
   latency: Timing;
@@ -235,6 +261,11 @@ export class Session extends EventTarget {
   run(inputs: Record<string, Tensor>, options?: RunOptions): Promise<Record<string, Tensor>>;
   /** Runs the model and says how long it took. */
   measure(inputs: Record<string, Tensor>, options?: RunOptions): Promise<Measured>;
+  /**
+   * Runs the model some times (20 unless said otherwise) by itself and tells where the time goes: milliseconds of each step of each run, bytes that
+   * it touches, the peak probed between the runs. For device `wasm`.
+   */
+  profile(inputs: Record<string, Tensor>, options?: { runs?: number }): Promise<Profile>;
   /** The kernels as they run now, the measured peak of the device, the memory held. */
   describe(): Promise<{
     schedules: ScheduleRow[];

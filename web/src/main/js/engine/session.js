@@ -210,6 +210,13 @@ export class Session {
     return { adopted: reply.adopted, refused: reply.refused };
   }
 
+  /** Runs the model by itself, without the tuner, and tells where the time goes. */
+  profile({ inputs, runs }) {
+    const { described, views } = describeInputs(inputs);
+    this.machine.setInputs(views);
+    return call(this.engine, 'profile', { inputs: described, runs });
+  }
+
   describe() {
     return call(this.engine, 'describe');
   }

@@ -59,6 +59,8 @@ function handle(request) {
     case 'tuning':
       session.setTuning(request);
       return null;
+    case 'profile':
+      return session.profile(request);
     case 'describe':
       return session.describe();
     default:

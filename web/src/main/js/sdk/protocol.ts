@@ -119,6 +119,33 @@ export interface DescribeReply {
   memoryBytes: number;
 }
 
+/** A step of the plan at the sizes of a run. */
+export interface ProfiledStep {
+  name: string;
+  kernel: string;
+  schedule: string | null;
+  work: string;
+  flops: number;
+  /** Of the weights and activations that it touches, each once. */
+  bytes: number;
+}
+
+/** Where the time of a run goes; all times are milliseconds. */
+export interface ProfileReply {
+  shape: string;
+  steps: ProfiledStep[];
+  samples: {
+    /** A run in which no step was timed, and the one after it. */
+    milliseconds: number;
+    timed: number;
+    /** What all threads reached in registers just before and after. */
+    peakGflops: number;
+    steps: number[];
+  }[];
+  /** From one barrier to the next. */
+  barrier: number;
+}
+
 /** What each request carries and what its reply holds. */
 export interface Requests {
   capabilities: { carries: object; value: Capabilities };
@@ -134,6 +161,7 @@ export interface Requests {
     value: { adopted: number; refused: { record: ScheduleRecord; reason: string }[] };
   };
   tuning: { carries: { tune: boolean; hidden: boolean }; value: null };
+  profile: { carries: { inputs: Record<string, WireTensor>; runs: number }; value: ProfileReply };
   describe: { carries: object; value: DescribeReply };
   release: { carries: object; value: null };
 }

@@ -14,6 +14,7 @@ import type {
   DescribeReply,
   Manifest,
   Notification,
+  ProfileReply,
   ScheduleRecord,
   ScheduleRow,
   ValueInfo,
@@ -194,6 +195,23 @@ export class Session extends EventTarget {
         Object.entries(outputs).map(([name, tensor]) => [name, fromWireTensor(tensor)]),
       ),
     };
+  }
+
+  /** Runs the model some times by itself, and tells where the time goes: each step, the barriers, the peak. */
+  profile(inputs: Record<string, Tensor>, options: { runs?: number } = {}): Promise<ProfileReply> {
+    this.#checkInputs(inputs);
+    const wire = Object.fromEntries(Object.entries(inputs).map(([n, t]) => [n, toWire(t)]));
+    const turn = this.#queue.then(() =>
+      holdingCores(() =>
+        this.#channel.request(
+          'profile',
+          { inputs: wire, runs: options.runs ?? 20 },
+          { silence: SILENCE.run },
+        ),
+      ),
+    );
+    this.#queue = turn.catch(() => undefined);
+    return turn;
   }
 
   /** The kernels as they run now, the measured peak and the memory held. */

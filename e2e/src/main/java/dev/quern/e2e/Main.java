@@ -13,7 +13,7 @@ import picocli.CommandLine.Command;
     name = "quern",
     description = "Runs models in a headless browser, from the terminal.",
     mixinStandardHelpOptions = true,
-    subcommands = {RunCommand.class, BenchCommand.class})
+    subcommands = {RunCommand.class, ProfileCommand.class, BenchCommand.class})
 public final class Main {
   private Main() {}
 

@@ -472,8 +472,8 @@ public final class ModelRunner {
     return current;
   }
 
-  /** The first address behind everything that a run touches. */
-  long end() {
+  /** The first address behind everything that a run touches: free for measurements between runs. */
+  public long end() {
     return Arena.align(Math.max(arenaEnd, arenaAt));
   }
 
@@ -539,6 +539,11 @@ public final class ModelRunner {
   /** Floating-point operations of a step of the bound run. */
   public double stepFlops(int step) {
     return plan.steps().get(step).flops().evaluate(bound().symbols());
+  }
+
+  /** The sizes of the bound run. */
+  Map<String, Long> symbols() {
+    return bound().symbols();
   }
 
   /** The schedule of a matmul step of the bound run, null for other steps. */

@@ -87,7 +87,8 @@ final class WeightLoader {
     return at;
   }
 
-  private static long bytes(Weight weight) {
+  /** Bytes of a packed weight. */
+  static long bytes(Weight weight) {
     long n = 0;
     for (Constant part : weight.parts()) {
       n += part.shape().dim(weight.transposed() ? 0 : 1).constant();

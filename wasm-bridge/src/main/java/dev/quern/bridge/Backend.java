@@ -48,6 +48,13 @@ interface Backend {
   /** The schedules in use and the device's peak. */
   Map<String, Object> describe();
 
+  /**
+   * Runs the model some times and tells where the time goes.
+   *
+   * @throws EngineException if this device cannot say
+   */
+  Map<String, Object> profile(Map<String, Input> inputs, int runs);
+
   /** What the page is to be told, since the last call. */
   List<Object> events();
 }

@@ -63,6 +63,12 @@ public final class Engine {
     return Reply.to(() -> model.tune(Request.of(request)));
   }
 
+  /** Runs it on the inputs that the host holds, and tells where the time goes. */
+  @JSExport
+  public static String profile(String request) {
+    return Reply.to(() -> model.profile(Request.of(request)));
+  }
+
   /** The schedules in use, the device's peak and the memory. */
   @JSExport
   public static String describe(String request) {

@@ -112,6 +112,13 @@ final class Model {
         "events", backend.events());
   }
 
+  Map<String, Object> profile(Request request) {
+    Map<String, Input> inputs = Input.all(request.objects("inputs"), graph.inputs());
+    Map<String, Object> reply = backend.profile(inputs, (int) request.integer("runs"));
+    reply.put("shape", shape(inputs, false));
+    return reply;
+  }
+
   private List<String> wanted(Request request) {
     if (request.value("outputs") == null) {
       return graph.outputs();

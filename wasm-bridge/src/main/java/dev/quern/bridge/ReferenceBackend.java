@@ -79,6 +79,12 @@ final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public Map<String, Object> profile(Map<String, Input> inputs, int runs) {
+    throw new EngineException(
+        "argument", "The reference device has no steps to profile; use device 'wasm'.");
+  }
+
+  @Override
   public List<Object> events() {
     return List.of();
   }

@@ -31,6 +31,10 @@ final class Tuning implements Tuner.Listener {
     add(records, RecordBook.Origin.OWN);
   }
 
+  DeviceProfile profile() {
+    return profile;
+  }
+
   Tuner tuner() {
     return tuner;
   }

@@ -13,6 +13,7 @@ import dev.quern.tuner.Json;
 import dev.quern.tuner.Profiler;
 import dev.quern.tuner.RecordBook;
 import dev.quern.tuner.RecordException;
+import dev.quern.tuner.StepProfiler;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -85,25 +86,48 @@ final class WasmBackend implements Backend {
     try {
       return attempt(inputs, outputs);
     } catch (RunException e) {
-      String code =
-          switch (e.reason()) {
-            case INPUT -> "input";
-            case CANCELLED -> "aborted";
-            case ENGINE -> "engine";
-          };
-      throw new EngineException(code, e.getMessage());
+      throw told(e);
+    }
+  }
+
+  private static EngineException told(RunException e) {
+    String code =
+        switch (e.reason()) {
+          case INPUT -> "input";
+          case CANCELLED -> "aborted";
+          case ENGINE -> "engine";
+        };
+    return new EngineException(code, e.getMessage());
+  }
+
+  @Override
+  public Map<String, Object> profile(Map<String, Input> inputs, int runs) {
+    try {
+      bind(inputs);
+      StepProfiler profiler = new StepProfiler(runner, tuning.profile().useful().relaxedSimd());
+      return Profile.of(runner, profiler, runs, () -> copy(inputs));
+    } catch (RunException e) {
+      throw told(e);
+    }
+  }
+
+  private double bind(Map<String, Input> inputs) {
+    Map<String, long[]> sizes = new LinkedHashMap<>();
+    inputs.forEach((name, input) -> sizes.put(name, input.dims()));
+    return runner.bind(sizes);
+  }
+
+  private void copy(Map<String, Input> inputs) {
+    for (Input input : inputs.values()) {
+      machine.copyInput(input, runner.address(input.name()));
     }
   }
 
   private Result attempt(Map<String, Input> inputs, List<String> outputs) {
-    Map<String, long[]> sizes = new LinkedHashMap<>();
-    inputs.forEach((name, input) -> sizes.put(name, input.dims()));
-    double flops = runner.bind(sizes);
+    double flops = bind(inputs);
     tuning.tuner().beforeRun();
     // The tuner may run steps for its own ends, so the inputs come last.
-    for (Input input : inputs.values()) {
-      machine.copyInput(input, runner.address(input.name()));
-    }
+    copy(inputs);
     boolean complete = false;
     try {
       runner.execute();

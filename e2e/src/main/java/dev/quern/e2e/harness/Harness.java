@@ -160,18 +160,9 @@ public final class Harness implements AutoCloseable {
     /** Runs the model on tensors. */
     public Outputs run(Map<String, TensorData> inputs) {
       ObjectNode request = request(id);
-      ArrayNode list = request.putArray("inputs");
       List<String> served = new ArrayList<>();
       try {
-        inputs.forEach((name, tensor) -> {
-          String url = Front.PREFIX + "in/" + NEXT.incrementAndGet();
-          front.serve(url, "application/octet-stream", tensor.bytes(), Map.of());
-          served.add(url);
-          ObjectNode input = list.addObject();
-          input.put("name", name).put("type", typeName(tensor.type())).put("url", url);
-          ArrayNode dims = input.putArray("dims");
-          tensor.shape().forEach(dims::add);
-        });
+        serve(inputs, request.putArray("inputs"), served);
         request.put("to", Front.PREFIX + "out/" + NEXT.incrementAndGet());
         JsonNode answer = call("run", request);
         Map<String, TensorData> outputs = new LinkedHashMap<>();
@@ -184,6 +175,30 @@ public final class Harness implements AutoCloseable {
               new TensorData(type(output.get("type").asString()), shape, bytes));
         }
         return new Outputs(outputs, Timing.of(answer.get("timing")));
+      } finally {
+        served.forEach(front::withdraw);
+      }
+    }
+
+    private void serve(Map<String, TensorData> inputs, ArrayNode list, List<String> served) {
+      inputs.forEach((name, tensor) -> {
+        String url = Front.PREFIX + "in/" + NEXT.incrementAndGet();
+        front.serve(url, "application/octet-stream", tensor.bytes(), Map.of());
+        served.add(url);
+        ObjectNode input = list.addObject();
+        input.put("name", name).put("type", typeName(tensor.type())).put("url", url);
+        ArrayNode dims = input.putArray("dims");
+        tensor.shape().forEach(dims::add);
+      });
+    }
+
+    /** Where the time of so many runs goes, as the SDK's {@code profile} tells. */
+    public JsonNode profile(Map<String, TensorData> inputs, int runs) {
+      ObjectNode request = request(id).put("runs", runs);
+      List<String> served = new ArrayList<>();
+      try {
+        serve(inputs, request.putArray("inputs"), served);
+        return call("profile", request);
       } finally {
         served.forEach(front::withdraw);
       }
@@ -318,7 +333,8 @@ public final class Harness implements AutoCloseable {
     return name;
   }
 
-  private static DataType type(String name) {
+  /** The element type that the SDK calls by a name. */
+  public static DataType type(String name) {
     return TYPES.entrySet().stream()
         .filter(entry -> entry.getValue().equals(name))
         .map(Map.Entry::getKey)

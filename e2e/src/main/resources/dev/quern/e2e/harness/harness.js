@@ -41,6 +41,14 @@ async function bytesOf(url) {
   return response.arrayBuffer();
 }
 
+async function tensorsOf(inputs) {
+  const tensors = {};
+  for (const { name, type, dims, url } of inputs) {
+    tensors[name] = new quern.Tensor(type, new ARRAYS[type](await bytesOf(url)), dims);
+  }
+  return tensors;
+}
+
 async function send(url, data) {
   const response = await fetch(url, { method: 'PUT', body: data });
   if (!response.ok) {
@@ -103,10 +111,7 @@ const calls = {
 
   async run({ id, inputs, to }) {
     const entry = find(id);
-    const tensors = {};
-    for (const { name, type, dims, url } of inputs) {
-      tensors[name] = new quern.Tensor(type, new ARRAYS[type](await bytesOf(url)), dims);
-    }
+    const tensors = await tensorsOf(inputs);
     const { value, timing } = await timed(entry, () => entry.session.run(tensors));
     const outputs = [];
     for (const [name, tensor] of Object.entries(value)) {
@@ -115,6 +120,10 @@ const calls = {
       outputs.push({ name, type: tensor.type, dims: tensor.dims, url });
     }
     return { outputs, timing };
+  },
+
+  async profile({ id, inputs, runs }) {
+    return find(id).session.profile(await tensorsOf(inputs), { runs });
   },
 
   async embed({ id, texts, to }) {
