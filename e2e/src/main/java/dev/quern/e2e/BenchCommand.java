@@ -3,26 +3,45 @@ package dev.quern.e2e;
 import dev.quern.e2e.bench.Benchmark;
 import dev.quern.e2e.bench.Figure;
 import dev.quern.e2e.browser.BrowserKind;
+import dev.quern.e2e.peers.Comparison;
+import dev.quern.e2e.peers.ComparisonResult;
+import dev.quern.e2e.peers.ComparisonTable;
+import dev.quern.e2e.peers.Engine;
+import dev.quern.e2e.peers.Settings;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** {@code quern bench}: the figures about speed and memory that the project reports. */
+/**
+ * {@code quern bench}: the figures about speed and memory that the project reports, and the
+ * comparison with other engines.
+ */
 @Command(
     name = "bench",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
-      "Measures the figures about speed and memory that the project reports, in a headless browser.",
+      "Measures the figures about speed and memory that the project reports, in a headless browser;",
+      "with --peers or --filter instead: the cases of the comparison with other engines.",
       "Times mean something only on a machine that does nothing else."
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  quern bench --peers --threads=1,2 --markdown",
+      "  quern bench --peers=ort --filter=\"minilm f32 1x\" --threads=2",
+      "  quern bench --filter=matmul --json"
     })
 final class BenchCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -36,11 +55,55 @@ final class BenchCommand implements Callable<Integer> {
   private BrowserKind browser;
 
   @Option(
+      names = "--peers",
+      paramLabel = "NAMES",
+      arity = "0..1",
+      fallbackValue = "all",
+      split = ",",
+      description =
+          "Run the other engines too: all, or some of those of e2e/peers (ort, ...). They come from npm.")
+  private List<String> peers = List.of();
+
+  @Option(
+      names = "--filter",
+      paramLabel = "WORDS",
+      defaultValue = "",
+      description = "Only cases with these words in their names, such as \"minilm f32 1x\".")
+  private String filter;
+
+  @Option(
       names = "--threads",
       paramLabel = "N",
-      defaultValue = "0",
-      description = "Threads of the model, 1 to 64 (default: 0 = as many as the engine chooses).")
-  private int threads;
+      split = ",",
+      description =
+          "Threads, 1 to 64. Of the comparison: any number of them (default: 1,2); "
+              + "else one (default: as many as the engine chooses).")
+  private List<Integer> threads = List.of();
+
+  @Option(
+      names = "--seconds",
+      paramLabel = "N",
+      defaultValue = "6",
+      description = "How long a case of the comparison is measured (default: ${DEFAULT-VALUE}).")
+  private int seconds;
+
+  @Option(
+      names = "--tune",
+      paramLabel = "N",
+      defaultValue = "3",
+      description =
+          "Seconds in which Quern may search for faster kernels before each case of the comparison "
+              + "(default: ${DEFAULT-VALUE}).")
+  private int tune;
+
+  @Option(
+      names = "--idle",
+      paramLabel = "N",
+      defaultValue = "60",
+      description =
+          "Seconds in which the comparison waits for a machine that does nothing else "
+              + "(default: ${DEFAULT-VALUE}).")
+  private int idle;
 
   @Option(
       names = "--store",
@@ -51,28 +114,91 @@ final class BenchCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object instead of text.")
   private boolean json;
 
+  @Option(names = "--markdown", description = "Print the comparison as a table of Markdown.")
+  private boolean markdown;
+
   @Override
   public Integer call() {
+    for (int count : threads) {
+      if (count < 0 || count > 64) {
+        throw new ParameterException(spec.commandLine(), "there are no " + count + " threads");
+      }
+    }
+    List<Engine> engines = engines();
+    try (Workbench workbench = Workbench.start(browser, Optional.ofNullable(store))) {
+      workbench.requireModel("all-MiniLM-L6-v2");
+      if (peers.isEmpty() && filter.isEmpty()) {
+        figures(workbench);
+      } else {
+        compare(workbench, engines);
+      }
+    }
+    spec.commandLine().getOut().flush();
+    return 0;
+  }
+
+  private List<Engine> engines() {
+    if (peers.equals(List.of("all"))) {
+      return Engine.peers();
+    }
+    return peers.stream()
+        .map(id ->
+            Engine.peer(id)
+                .orElseThrow(() ->
+                    new ParameterException(
+                        spec.commandLine(),
+                        "'" + id + "' is no peer; there are: " + Engine.peerIds())))
+        .toList();
+  }
+
+  private void compare(Workbench workbench, List<Engine> engines) {
+    PrintWriter out = spec.commandLine().getOut();
+    PrintWriter err = spec.commandLine().getErr();
+    boolean fma = workbench.harness().capabilities().get("fma").get("available").asBoolean();
+    Settings settings =
+        new Settings(
+            engines,
+            filter,
+            threads.isEmpty() ? List.of(1, 2) : threads,
+            Duration.ofSeconds(tune),
+            Duration.ofSeconds(seconds),
+            Duration.ofSeconds(idle));
+    ComparisonResult result =
+        new Comparison(
+                workbench.browser(),
+                workbench.front(),
+                settings,
+                fma,
+                line -> {
+                  err.println("quern: " + line);
+                  err.flush();
+                })
+            .run();
+    if (json) {
+      out.println(result.json());
+    } else {
+      ComparisonTable table = new ComparisonTable(result);
+      out.println(markdown ? table.markdown() : table.text());
+    }
+  }
+
+  private void figures(Workbench workbench) {
     PrintWriter out = spec.commandLine().getOut();
     ObjectNode root = JsonMapper.shared().createObjectNode();
     ArrayNode figures = root.putArray("figures");
-    try (Workbench workbench = Workbench.start(browser, Optional.ofNullable(store))) {
-      workbench.requireModel("all-MiniLM-L6-v2");
-      String version = workbench.browser().version();
-      root.put("browser", version);
-      if (!json) {
-        out.println(version);
-        out.flush();
-      }
-      new Benchmark(
-              workbench.harness(), workbench.front(), threads, figure -> tell(out, figures, figure))
-          .run();
+    String version = workbench.browser().version();
+    root.put("browser", version);
+    if (!json) {
+      out.println(version);
+      out.flush();
     }
+    int count = threads.isEmpty() ? 0 : threads.getFirst();
+    new Benchmark(
+            workbench.harness(), workbench.front(), count, figure -> tell(out, figures, figure))
+        .run();
     if (json) {
       out.println(root);
     }
-    out.flush();
-    return 0;
   }
 
   private void tell(PrintWriter out, ArrayNode figures, Figure figure) {

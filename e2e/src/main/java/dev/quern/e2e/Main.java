@@ -3,6 +3,7 @@ package dev.quern.e2e;
 import dev.quern.e2e.browser.BrowserException;
 import dev.quern.e2e.data.DataException;
 import dev.quern.e2e.harness.SdkException;
+import dev.quern.e2e.peers.PeerException;
 import dev.quern.server.StartException;
 import java.io.PrintWriter;
 import picocli.CommandLine;
@@ -43,6 +44,7 @@ public final class Main {
     return exception instanceof BrowserException
         || exception instanceof DataException
         || exception instanceof SdkException
+        || exception instanceof PeerException
         || exception instanceof CommandException
         || exception instanceof StartException;
   }

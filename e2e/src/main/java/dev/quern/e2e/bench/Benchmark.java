@@ -1,14 +1,5 @@
 package dev.quern.e2e.bench;
 
-import ai.onnx.proto.OnnxMl.GraphProto;
-import ai.onnx.proto.OnnxMl.ModelProto;
-import ai.onnx.proto.OnnxMl.NodeProto;
-import ai.onnx.proto.OnnxMl.OperatorSetIdProto;
-import ai.onnx.proto.OnnxMl.TensorProto;
-import ai.onnx.proto.OnnxMl.TensorShapeProto;
-import ai.onnx.proto.OnnxMl.TypeProto;
-import ai.onnx.proto.OnnxMl.ValueInfoProto;
-import com.google.protobuf.ByteString;
 import dev.quern.e2e.data.TensorData;
 import dev.quern.e2e.harness.Front;
 import dev.quern.e2e.harness.Harness;
@@ -20,12 +11,9 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Random;
 import java.util.function.Consumer;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -71,8 +59,8 @@ public final class Benchmark {
     Timing first;
     double steady;
     try (Loaded cold = harness.session(MODEL, fixed().put("threads", threads))) {
-      first = cold.run(inputs(1, 128)).timing();
-      steady = median(times(cold, inputs(1, 128), 20));
+      first = cold.run(Inputs.tokens(1, 128)).timing();
+      steady = median(times(cold, Inputs.tokens(1, 128), 20));
       result.accept(
           Figure.plain(
               "load, first visit",
@@ -94,7 +82,7 @@ public final class Benchmark {
       result.accept(
           Figure.atMost("emit and compile of all kernels, warm", emit, "ms", 50, phases(warm)));
       for (int length : new int[] {1, 32, 128, 512}) {
-        Timing median = medianTiming(runs(warm, inputs(1, length), length > 200 ? 5 : 15));
+        Timing median = medianTiming(runs(warm, Inputs.tokens(1, length), length > 200 ? 5 : 15));
         result.accept(
             Figure.plain(
                 "inference 1x" + length,
@@ -115,8 +103,8 @@ public final class Benchmark {
   private void newLength(Loaded model) {
     List<Double> extra = new ArrayList<>();
     for (int length = 97; length < 113; length += 2) {
-      double first = model.run(inputs(1, length)).timing().milliseconds();
-      extra.add(first - median(times(model, inputs(1, length), 3)));
+      double first = model.run(Inputs.tokens(1, length)).timing().milliseconds();
+      extra.add(first - median(times(model, Inputs.tokens(1, length), 3)));
     }
     result.accept(
         Figure.atMost(
@@ -128,7 +116,7 @@ public final class Benchmark {
   }
 
   private void memory(Loaded model) {
-    model.run(inputs(1, 128));
+    model.run(Inputs.tokens(1, 128));
     double held = model.describe().get("memoryBytes").asDouble();
     double weights = weightBytes();
     String note =
@@ -152,8 +140,8 @@ public final class Benchmark {
         Loaded reference = harness.session(MODEL, fixed().put("device", "reference"))) {
       List<Double> ratios = new ArrayList<>();
       for (int i = 0; i < 4; i++) {
-        double slow = reference.run(inputs(1, 16)).timing().milliseconds();
-        double fast = generated.run(inputs(1, 16)).timing().milliseconds();
+        double slow = reference.run(Inputs.tokens(1, 16)).timing().milliseconds();
+        double fast = generated.run(Inputs.tokens(1, 16)).timing().milliseconds();
         if (i > 0) {
           ratios.add(slow / fast);
         }
@@ -172,8 +160,9 @@ public final class Benchmark {
     boolean fma = harness.capabilities().get("fma").get("available").asBoolean();
     String module = Front.PREFIX + "peak.wasm";
     front.serve(module, "application/wasm", PeakProbe.module(fma), Map.of());
-    front.serve(Front.PREFIX + "matmul.onnx", "application/octet-stream", matmulModel(), Map.of());
-    TensorData x = TensorData.of(random(M * K), M, K);
+    front.serve(
+        Front.PREFIX + "matmul.onnx", "application/octet-stream", MatmulModel.of(K, N), Map.of());
+    TensorData x = TensorData.of(Inputs.random(M * K), M, K);
     ObjectNode options =
         Harness.options().put("threads", 1).put("schedules", false).put("tune", true);
     try (Loaded model = harness.session(front.origin() + Front.PREFIX + "matmul.onnx", options)) {
@@ -267,19 +256,6 @@ public final class Benchmark {
             String.join(", ", parts)));
   }
 
-  private static Map<String, TensorData> inputs(int batch, int length) {
-    Random random = new Random(length);
-    long[] ids = new long[batch * length];
-    Arrays.setAll(ids, i -> i % length == 0 ? 101 : 1000 + random.nextInt(28_000));
-    long[] ones = new long[ids.length];
-    Arrays.fill(ones, 1);
-    Map<String, TensorData> inputs = new LinkedHashMap<>();
-    inputs.put("input_ids", TensorData.of(ids, batch, length));
-    inputs.put("attention_mask", TensorData.of(ones, batch, length));
-    inputs.put("token_type_ids", TensorData.of(new long[ids.length], batch, length));
-    return inputs;
-  }
-
   private static List<Timing> runs(Loaded model, Map<String, TensorData> inputs, int count) {
     List<Timing> timings = new ArrayList<>();
     for (int i = 0; i < count; i++) {
@@ -301,57 +277,6 @@ public final class Benchmark {
 
   private static double median(List<Double> values) {
     return values.stream().sorted().toList().get(values.size() / 2);
-  }
-
-  private static float[] random(int size) {
-    Random random = new Random(size);
-    float[] values = new float[size];
-    for (int i = 0; i < size; i++) {
-      values[i] = random.nextFloat() * 2 - 1;
-    }
-    return values;
-  }
-
-  /** y [m, 3072] = x [m, 768] · w [768, 3072]. */
-  private static byte[] matmulModel() {
-    TensorData weight = TensorData.of(random(K * N), K, N);
-    return ModelProto.newBuilder()
-        .setIrVersion(7)
-        .addOpsetImport(OperatorSetIdProto.newBuilder().setDomain("").setVersion(13))
-        .setGraph(
-            GraphProto.newBuilder()
-                .setName("matmul")
-                .addInput(value("x", K))
-                .addOutput(value("y", N))
-                .addInitializer(
-                    TensorProto.newBuilder()
-                        .setName("w")
-                        .setDataType(weight.type().code())
-                        .addAllDims(weight.shape())
-                        .setRawData(ByteString.copyFrom(weight.bytes())))
-                .addNode(
-                    NodeProto.newBuilder()
-                        .setName("product")
-                        .setOpType("MatMul")
-                        .addInput("x")
-                        .addInput("w")
-                        .addOutput("y")))
-        .build()
-        .toByteArray();
-  }
-
-  private static ValueInfoProto value(String name, int width) {
-    TensorShapeProto shape =
-        TensorShapeProto.newBuilder()
-            .addDim(TensorShapeProto.Dimension.newBuilder().setDimParam("m"))
-            .addDim(TensorShapeProto.Dimension.newBuilder().setDimValue(width))
-            .build();
-    return ValueInfoProto.newBuilder()
-        .setName(name)
-        .setType(
-            TypeProto.newBuilder()
-                .setTensorType(TypeProto.Tensor.newBuilder().setElemType(1).setShape(shape)))
-        .build();
   }
 
   private static String phases(Loaded model) {

@@ -16,19 +16,19 @@ import java.util.List;
 /**
  * A module that does nothing but multiply and add in registers: the rate that no kernel can pass.
  */
-final class PeakProbe {
+public final class PeakProbe {
   /** Sums that do not depend on each other: enough to hide the latency of an addition. */
   private static final int SUMS = 12;
 
   private static final int UNROLL = 4;
 
   /** Floating-point operations of one turn of the loop. */
-  static final int FLOPS = SUMS * UNROLL * 8;
+  public static final int FLOPS = SUMS * UNROLL * 8;
 
   private PeakProbe() {}
 
   /** A module whose export {@code peak(turns: i32): f32} runs the loop. */
-  static byte[] module(boolean fma) {
+  public static byte[] module(boolean fma) {
     return WasmModule.build(
             module -> {
               Function peak =

@@ -61,6 +61,8 @@ public final class Front implements AutoCloseable {
   private final Optional<URI> upstream;
   private final boolean isolated;
   private final Map<String, Content> contents = new ConcurrentHashMap<>();
+  private final Map<String, Path> folders = new ConcurrentHashMap<>();
+  private final Set<String> fromFolders = ConcurrentHashMap.newKeySet();
   private final Map<String, byte[]> received = new ConcurrentHashMap<>();
   private final Set<String> forwarded = ConcurrentHashMap.newKeySet();
   private final Map<String, Long> breaks = new ConcurrentHashMap<>();
@@ -134,6 +136,23 @@ public final class Front implements AutoCloseable {
     contents.put(path, new Content.Stored(type, file, Map.of()));
   }
 
+  /**
+   * Serves every file below a folder, under a prefix that ends with a slash; types follow from the
+   * names' endings.
+   */
+  public void serveFolder(String prefix, Path folder) {
+    folders.put(prefix, folder.toAbsolutePath().normalize());
+  }
+
+  /**
+   * The paths below {@link #serveFolder served folders} that pages have got since the last call.
+   */
+  public Set<String> takeFromFolders() {
+    Set<String> taken = Set.copyOf(fromFolders);
+    fromFolders.removeAll(taken);
+    return taken;
+  }
+
   /** Stops serving a path, so that a large body can be freed. */
   public void withdraw(String path) {
     contents.remove(path);
@@ -175,6 +194,9 @@ public final class Front implements AutoCloseable {
     try (exchange) {
       String path = exchange.getRequestURI().getPath();
       Content content = contents.get(path);
+      if (content == null) {
+        content = inFolders(path);
+      }
       if (content != null) {
         answer(exchange, path, content);
       } else if (path.startsWith(PREFIX) && exchange.getRequestMethod().equals("PUT")) {
@@ -190,6 +212,29 @@ public final class Front implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  private Content inFolders(String path) {
+    for (Map.Entry<String, Path> each : folders.entrySet()) {
+      if (path.startsWith(each.getKey())) {
+        Path file = each.getValue().resolve(path.substring(each.getKey().length())).normalize();
+        if (file.startsWith(each.getValue()) && Files.isRegularFile(file)) {
+          fromFolders.add(path);
+          return new Content.Stored(typeOf(path), file, Map.of());
+        }
+      }
+    }
+    return null;
+  }
+
+  private static String typeOf(String path) {
+    return switch (path.substring(path.lastIndexOf('.') + 1)) {
+      case "js", "mjs" -> "text/javascript; charset=utf-8";
+      case "json" -> "application/json";
+      case "html" -> "text/html; charset=utf-8";
+      case "wasm" -> "application/wasm";
+      default -> "application/octet-stream";
+    };
   }
 
   private void ownHeaders(HttpExchange exchange, String type) {

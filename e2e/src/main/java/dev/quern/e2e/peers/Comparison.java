@@ -1,0 +1,249 @@
+package dev.quern.e2e.peers;
+
+import dev.quern.e2e.bench.PeakProbe;
+import dev.quern.e2e.browser.Browser;
+import dev.quern.e2e.browser.BrowserException;
+import dev.quern.e2e.data.TensorData;
+import dev.quern.e2e.harness.Front;
+import dev.quern.e2e.oracle.Oracle;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Runs the cases: all engines of a case take turns, in rounds, with a probe of the peak between.
+ */
+public final class Comparison {
+  /** The fewest rounds from which a median is taken. */
+  static final int ROUNDS = 5;
+
+  /** Processor cores of others beyond which a round does not count. */
+  private static final double FOREIGN = 0.15;
+
+  private static final Duration WARM = Duration.ofMillis(400);
+  private static final Duration SLICE = Duration.ofMillis(60);
+  private static final String PEAK = Front.PREFIX + "peers/peak.wasm";
+
+  private final Browser browser;
+  private final Front front;
+  private final Settings settings;
+  private final Consumer<String> progress;
+  private final boolean fma;
+
+  /**
+   * @param fma whether the browser has a fused multiply-add, so that the peak is that of one
+   * @param progress is told, in a few words, what is going on
+   */
+  public Comparison(
+      Browser browser, Front front, Settings settings, boolean fma, Consumer<String> progress) {
+    this.browser = browser;
+    this.front = front;
+    this.settings = settings;
+    this.fma = fma;
+    this.progress = progress;
+  }
+
+  /** Runs all cases that the settings name. */
+  public ComparisonResult run() {
+    List<Workload> cases =
+        Workload.all().stream().filter(each -> settings.takes(each.name())).toList();
+    if (cases.isEmpty()) {
+      throw new PeerException(
+          "no case has '"
+              + settings.filter()
+              + "' in its name; there are: "
+              + String.join(", ", Workload.all().stream().map(Workload::name).toList()));
+    }
+    Optional<Path> packages =
+        settings.peers().isEmpty() ? Optional.empty() : Optional.of(PeerPackages.ready(progress));
+    EnginePage.serve(front, packages);
+    front.serve(PEAK, "application/wasm", PeakProbe.module(fma), Map.of());
+    MachineLoad.awaitIdle(settings.patience(), FOREIGN)
+        .ifPresent(cores ->
+            progress.accept(
+                "the machine is not idle: others keep %.2f cores busy".formatted(cores)));
+    Map<String, List<Workload>> models = new LinkedHashMap<>();
+    cases.forEach(
+        each -> models.computeIfAbsent(each.model(), model -> new ArrayList<>()).add(each));
+    List<CaseResult> results = new ArrayList<>();
+    models.forEach((model, workloads) -> results.addAll(model(model, workloads)));
+    return new ComparisonResult(browser.version(), settings.peers(), results);
+  }
+
+  /** The cases of one model, which stays loaded in each engine's tab. */
+  private List<CaseResult> model(String name, List<Workload> workloads) {
+    byte[] onnx = workloads.getFirst().onnx();
+    String url = Front.PREFIX + "peers/" + name + ".onnx";
+    front.serve(url, "application/octet-stream", onnx, Map.of());
+    Map<Workload, TensorData> expected = new LinkedHashMap<>();
+    try (Oracle oracle = new Oracle(onnx)) {
+      for (Workload workload : workloads) {
+        expected.put(workload, oracle.run(workload.inputs()).values().iterator().next());
+      }
+    }
+    List<CaseResult> results = new ArrayList<>();
+    for (int threads : settings.threads()) {
+      try (Turns turns = new Turns(threads)) {
+        for (Workload workload : workloads) {
+          progress.accept(workload.name() + ", " + threads + " threads");
+          results.add(turns.run(workload, url, expected.get(workload)));
+        }
+      }
+    }
+    front.withdraw(url);
+    return results;
+  }
+
+  /** The tabs of all engines for one model and one number of threads. */
+  private final class Turns implements AutoCloseable {
+    private final int threads;
+    private final Map<Engine, EnginePage> pages = new EnumMap<>(Engine.class);
+    private final EnginePage peak;
+
+    Turns(int threads) {
+      this.threads = threads;
+      this.peak = EnginePage.open(browser, front, "peak", threads);
+      peak.load(
+          JsonMapper.shared()
+              .createObjectNode()
+              .put("key", "peak")
+              .put("url", PEAK)
+              .put("flops", PeakProbe.FLOPS));
+    }
+
+    CaseResult run(Workload workload, String url, TensorData expected) {
+      Map<Engine, Measured> failed = new EnumMap<>(Engine.class);
+      List<Engine> ready = new ArrayList<>();
+      List<Engine> all = new ArrayList<>(List.of(Engine.QUERN));
+      settings.peers().stream().filter(peer -> peer.takes(workload.kind())).forEach(all::add);
+      for (Engine engine : all) {
+        try {
+          ready(engine, workload, url, expected);
+          ready.add(engine);
+        } catch (PeerException | BrowserException e) {
+          failed.put(engine, new Measured.Refused(e.getMessage()));
+        }
+      }
+      return rounds(workload, ready, failed);
+    }
+
+    private void ready(Engine engine, Workload workload, String url, TensorData expected) {
+      EnginePage page =
+          pages.computeIfAbsent(
+              engine, each -> EnginePage.open(browser, front, each.id(), threads));
+      ObjectNode model =
+          JsonMapper.shared().createObjectNode().put("key", workload.model()).put("onnx", url);
+      page.load(model);
+      page.prepare(workload.inputs(), expected);
+      page.run(WARM);
+      if (settings.tuning().isPositive()) {
+        page.settle(settings.tuning());
+      }
+      page.run(WARM);
+    }
+
+    private CaseResult rounds(Workload workload, List<Engine> ready, Map<Engine, Measured> failed) {
+      List<Round> rounds = new ArrayList<>();
+      List<Engine> order = new ArrayList<>(ready);
+      long end = System.nanoTime() + settings.measuring().toNanos();
+      boolean enough = false;
+      while (!enough) {
+        rounds.add(round(workload, order));
+        // The next round begins with another engine, so that none always follows the same one.
+        Collections.rotate(order, 1);
+        enough =
+            System.nanoTime() >= end
+                && (quiet(rounds).size() >= ROUNDS || rounds.size() >= 3 * ROUNDS);
+      }
+      List<Round> counted = quiet(rounds);
+      boolean disturbed = counted.size() < ROUNDS;
+      return result(workload, disturbed ? rounds : counted, ready, failed, disturbed);
+    }
+
+    private static List<Round> quiet(List<Round> rounds) {
+      return rounds.stream().filter(round -> round.foreignCores() <= FOREIGN).toList();
+    }
+
+    private Round round(Workload workload, List<Engine> order) {
+      MachineLoad load = MachineLoad.start();
+      Map<Engine, EnginePage.Slice> slices = new EnumMap<>(Engine.class);
+      List<Double> peaks = new ArrayList<>();
+      double share = Double.NaN;
+      for (Engine engine : order) {
+        double before = peak.peak();
+        EnginePage.Slice slice = pages.get(engine).run(SLICE);
+        slices.put(engine, slice);
+        if (engine == Engine.QUERN) {
+          double after = peak.peak();
+          double rate = workload.flops() / Statistics.median(slice.milliseconds()) / 1e6;
+          share = rate / ((before + after) / 2);
+          peaks.add(after);
+        }
+        peaks.add(before);
+      }
+      return new Round(slices, peaks, share, load.foreignCores());
+    }
+
+    private CaseResult result(
+        Workload workload,
+        List<Round> rounds,
+        List<Engine> ready,
+        Map<Engine, Measured> failed,
+        boolean disturbed) {
+      Map<Engine, Measured> engines = new EnumMap<>(failed);
+      for (Engine engine : ready) {
+        List<EnginePage.Slice> slices =
+            rounds.stream().map(round -> round.slices().get(engine)).toList();
+        double worst = slices.stream().mapToDouble(EnginePage.Slice::worst).max().orElseThrow();
+        engines.put(
+            engine,
+            worst <= workload.tolerance()
+                ? new Measured.Timed(
+                    slices.stream().map(EnginePage.Slice::milliseconds).toList(),
+                    slices.stream().flatMap(slice -> slice.engineMilliseconds().stream()).toList(),
+                    worst)
+                : new Measured.Wrong(worst, workload.tolerance()));
+      }
+      List<Double> peaks = rounds.stream().flatMap(round -> round.peaks().stream()).toList();
+      List<Double> shares =
+          rounds.stream().map(Round::share).filter(share -> !share.isNaN()).toList();
+      return new CaseResult(
+          workload.name(),
+          threads,
+          workload.flops(),
+          engines,
+          peaks.isEmpty() ? Double.NaN : Statistics.median(peaks),
+          engines.get(Engine.QUERN) instanceof Measured.Timed && !shares.isEmpty()
+              ? Statistics.median(shares)
+              : Double.NaN,
+          disturbed);
+    }
+
+    @Override
+    public void close() {
+      pages.values().forEach(EnginePage::close);
+      peak.close();
+    }
+  }
+
+  /**
+   * One turn of every engine.
+   *
+   * @param peaks GFLOP/s of the probes between the turns
+   * @param share Quern's rate over the mean of the probes before and after it; NaN without Quern
+   */
+  private record Round(
+      Map<Engine, EnginePage.Slice> slices,
+      List<Double> peaks,
+      double share,
+      double foreignCores) {}
+}

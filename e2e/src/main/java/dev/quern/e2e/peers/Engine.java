@@ -1,0 +1,55 @@
+package dev.quern.e2e.peers;
+
+import dev.quern.e2e.peers.Workload.Kind;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** One row an engine: Quern, and those that it is measured against. */
+public enum Engine {
+  QUERN("quern", "Quern", EnumSet.allOf(Kind.class)),
+  ORT("ort", "ONNX Runtime Web", EnumSet.allOf(Kind.class));
+
+  private final String id;
+  private final String label;
+  private final Set<Kind> kinds;
+
+  Engine(String id, String label, Set<Kind> kinds) {
+    this.id = id;
+    this.label = label;
+    this.kinds = kinds;
+  }
+
+  /** The engines that Quern is measured against. */
+  public static List<Engine> peers() {
+    return Arrays.stream(values()).filter(engine -> engine != QUERN).toList();
+  }
+
+  /** A peer by its {@link #id}. */
+  public static Optional<Engine> peer(String id) {
+    return peers().stream().filter(engine -> engine.id.equals(id)).findFirst();
+  }
+
+  /** The ids of all peers, for a message. */
+  public static String peerIds() {
+    return peers().stream().map(Engine::id).collect(Collectors.joining(", "));
+  }
+
+  /** Name in options and in JSON, and of the script that adapts it: {@code ID.js}. */
+  public String id() {
+    return id;
+  }
+
+  /** Its name for people. */
+  public String label() {
+    return label;
+  }
+
+  /** Whether there is a model of that kind for it. */
+  public boolean takes(Kind kind) {
+    return kinds.contains(kind);
+  }
+}

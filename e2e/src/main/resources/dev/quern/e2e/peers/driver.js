@@ -1,0 +1,141 @@
+/*
+ * A page in which one engine is measured, driven by calls from outside. An engine's script exports `load(model, {threads})`, which resolves to
+ *   run(tensors) -> {name: {data, dims}}, the outputs read back as typed arrays (and, if it knows, `milliseconds` inside the engine);
+ *   settle?(milliseconds, tensors), what it does by itself in its first seconds; facts?().
+ * Tensors are {name: {type, data, dims}}. Every output of every timed run is compared with the expected one, outside the time.
+ */
+const query = new URLSearchParams(location.search);
+const name = query.get('engine');
+const threads = Number(query.get('threads'));
+
+const ARRAYS = {
+  f32: Float32Array,
+  i64: BigInt64Array,
+  i32: Int32Array,
+  i8: Int8Array,
+  u8: Uint8Array,
+};
+
+/** Memories that code of this page made or got; those of workers are shared ones made here, or not seen. */
+const memories = new Set();
+
+function watchMemories() {
+  const { Memory, instantiate, instantiateStreaming } = WebAssembly;
+  WebAssembly.Memory = class extends Memory {
+    constructor(...given) {
+      super(...given);
+      memories.add(this);
+    }
+  };
+  const look = (result) => {
+    for (const value of Object.values((result.instance ?? result).exports)) {
+      if (value instanceof Memory) {
+        memories.add(value);
+      }
+    }
+    return result;
+  };
+  WebAssembly.instantiate = async (...given) => look(await instantiate(...given));
+  WebAssembly.instantiateStreaming = async (...given) => look(await instantiateStreaming(...given));
+}
+
+watchMemories();
+
+let loaded;
+let loadedKey;
+let tensors;
+let expected;
+
+async function tensor({ type, url, dims }) {
+  const response = await fetch(url);
+  if (!response.ok) {
+    throw new Error(`${url} answered ${response.status}`);
+  }
+  return { type, dims, data: new ARRAYS[type](await response.arrayBuffer()) };
+}
+
+/** The largest difference from what was expected, over the largest expected value. */
+function difference(outputs) {
+  const got = Object.values(outputs)[0].data;
+  const { data: wanted, largest } = expected;
+  if (got.length !== wanted.length) {
+    throw new Error(`the output has ${got.length} elements, expected ${wanted.length}`);
+  }
+  let worst = 0;
+  for (let i = 0; i < wanted.length; i++) {
+    const off = Math.abs(got[i] - wanted[i]);
+    // Not `off > worst`, which NaN would pass.
+    if (!(off <= worst)) {
+      worst = off;
+    }
+  }
+  return worst / largest;
+}
+
+const calls = {
+  async load(model) {
+    const key = model.key;
+    if (key === loadedKey) {
+      return { milliseconds: 0 };
+    }
+    await loaded?.release?.();
+    const from = performance.now();
+    const engine = await import(`./${name}.js`);
+    loaded = await engine.load(model, { threads });
+    loadedKey = key;
+    return { milliseconds: performance.now() - from };
+  },
+
+  async prepare({ inputs, expected: wanted }) {
+    tensors = {};
+    for (const input of inputs) {
+      tensors[input.name] = await tensor(input);
+    }
+    expected = await tensor(wanted);
+    expected.largest = expected.data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    return null;
+  },
+
+  async settle({ milliseconds }) {
+    return loaded.settle ? loaded.settle(milliseconds, tensors) : true;
+  },
+
+  async run({ milliseconds }) {
+    const times = [];
+    const engineTimes = [];
+    let worst = 0;
+    // Threads of the engine that ran before may still wait busily.
+    await new Promise((go) => setTimeout(go, 30));
+    const end = performance.now() + milliseconds;
+    do {
+      const from = performance.now();
+      const outputs = await loaded.run(tensors);
+      times.push(performance.now() - from);
+      if (loaded.engineMilliseconds !== undefined) {
+        engineTimes.push(loaded.engineMilliseconds);
+      }
+      const off = difference(outputs);
+      if (!(off <= worst)) {
+        worst = off;
+      }
+    } while (performance.now() < end);
+    return { times, engineTimes, worst };
+  },
+
+  peak: () => loaded.peak(),
+
+  async facts() {
+    const memoryBytes = [...memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
+    return { memoryBytes, ...(await loaded.facts?.()) };
+  },
+};
+
+async function call(what, request) {
+  try {
+    return { value: await calls[what](request) };
+  } catch (thrown) {
+    return { failed: String(thrown?.message ?? thrown) };
+  }
+}
+
+window.enginePage = { call };

@@ -1,0 +1,71 @@
+package dev.quern.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The command {@code bench} as a user types it. No time is asserted, only that there is one. */
+@Tag("slow")
+@Tag("browser")
+class BenchCommandTest {
+  private static final String STORE =
+      Path.of("target", "site", "weights").toAbsolutePath().toString();
+
+  private record Result(int status, String out, String err) {}
+
+  private static Result run(String... arguments) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    CommandLine command =
+        Main.commandLine().setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
+    return new Result(command.execute(arguments), out.toString(), err.toString());
+  }
+
+  @Test
+  void comparesOneCaseWithAPeerAndPrintsOneJsonObject() {
+    Result result =
+        run(
+            "bench",
+            "--peers=ort",
+            "--filter=matmul 1x768",
+            "--threads=1",
+            "--seconds=1",
+            "--tune=0",
+            "--idle=0",
+            "--store=" + STORE,
+            "--json");
+    assertThat(result.status()).as(result.err()).isZero();
+    JsonNode json = JsonMapper.shared().readTree(result.out());
+    assertThat(json.propertyNames()).contains("machine", "peakGflops", "cases");
+    assertThat(json.get("peakGflops").asDouble()).isPositive();
+    assertThat(json.get("cases").size()).isEqualTo(1);
+    JsonNode only = json.get("cases").get(0);
+    assertThat(only.get("case").asString()).isEqualTo("matmul 1x768x3072");
+    assertThat(only.get("threads").asInt()).isEqualTo(1);
+    for (JsonNode engine : new JsonNode[] {only.get("quern"), only.get("peers").get("ort")}) {
+      assertThat(engine.get("minMs").asDouble()).isPositive();
+      assertThat(engine.get("medianMs").asDouble())
+          .isGreaterThanOrEqualTo(engine.get("minMs").asDouble());
+      assertThat(engine.get("runs").asInt()).isGreaterThanOrEqualTo(5);
+      assertThat(engine.get("error").asDouble()).isLessThan(1e-5);
+    }
+    assertThat(only.get("ratioToBestPeer").asDouble()).isPositive();
+    assertThat(only.get("shareOfPeak").asDouble()).isBetween(0.0, 1.5);
+  }
+
+  @Test
+  void saysWhatItDoesNotKnow() {
+    assertThat(run("bench", "--peers=none-such").err())
+        .startsWith("'none-such' is no peer; there are: ort");
+    Result noCase = run("bench", "--filter=no such case", "--store=" + STORE);
+    assertThat(noCase.status()).isEqualTo(1);
+    assertThat(noCase.err()).startsWith("quern: no case has 'no such case' in its name; there are");
+  }
+}
