@@ -3,6 +3,7 @@ package dev.quern.e2e;
 import dev.quern.e2e.browser.BrowserException;
 import dev.quern.e2e.data.DataException;
 import dev.quern.e2e.harness.SdkException;
+import dev.quern.e2e.models.ModelFileException;
 import dev.quern.e2e.peers.PeerException;
 import dev.quern.server.StartException;
 import java.io.PrintWriter;
@@ -14,7 +15,7 @@ import picocli.CommandLine.Command;
     name = "quern",
     description = "Runs models in a headless browser, from the terminal.",
     mixinStandardHelpOptions = true,
-    subcommands = {RunCommand.class, ProfileCommand.class, BenchCommand.class})
+    subcommands = {RunCommand.class, BenchCommand.class, ProfileCommand.class, ModelsCommand.class})
 public final class Main {
   private Main() {}
 
@@ -46,6 +47,7 @@ public final class Main {
         || exception instanceof SdkException
         || exception instanceof PeerException
         || exception instanceof CommandException
+        || exception instanceof ModelFileException
         || exception instanceof StartException;
   }
 }
