@@ -11,10 +11,27 @@ final class MathRules {
   private MathRules() {}
 
   static void matMul(Site s) {
-    DataType type = s.type(0);
     sameType(s, 1);
-    Shape a = s.shape(0);
-    Shape b = s.shape(1);
+    product(s, "MatMul", 0, 1, List.of(), s.type(0), true);
+  }
+
+  /**
+   * Writes a product of two inputs with numpy's rules for vectors and batches.
+   *
+   * @param more further operands of the node
+   * @param type of the result
+   * @param last whether the product is the site's output, or a value between
+   */
+  static Value product(
+      Site s,
+      String op,
+      int leftInput,
+      int rightInput,
+      List<String> more,
+      DataType type,
+      boolean last) {
+    Shape a = s.shape(leftInput);
+    Shape b = s.shape(rightInput);
     if (a.rank() == 0 || b.rank() == 0) {
       throw Site.unsupported("an operand is a scalar", "use Mul");
     }
@@ -33,16 +50,23 @@ final class MathRules {
     if (b.rank() > 1) {
       wanted.add(right.dim(-1));
     }
-    List<String> operands =
-        List.of(s.reshaped(s.operand(0), type, a, left), s.reshaped(s.operand(1), type, b, right));
+    List<String> operands = new ArrayList<>();
+    operands.add(s.reshaped(s.operand(leftInput), s.type(leftInput), a, left));
+    operands.add(s.reshaped(s.operand(rightInput), s.type(rightInput), b, right));
+    operands.addAll(more);
     Shape product = new Shape(full);
     Shape result = new Shape(wanted);
-    if (product.equals(result)) {
-      s.node(0, Node.QUERN, "MatMul", operands, Map.of(), type, product);
-    } else {
-      String flat = s.between(Node.QUERN, "MatMul", operands, Map.of(), type, product);
-      s.node(0, "", "Reshape", List.of(flat), Map.of(), type, result);
+    String domain = Node.QUERN;
+    if (!product.equals(result)) {
+      operands = List.of(s.between(domain, op, operands, Map.of(), type, product));
+      op = "Reshape";
+      domain = "";
     }
+    if (last) {
+      s.node(0, domain, op, operands, Map.of(), type, result);
+      return new Value(s.output(0), type, result);
+    }
+    return new Value(s.between(domain, op, operands, Map.of(), type, result), type, result);
   }
 
   private static Shape batch(Shape shape) {

@@ -26,6 +26,8 @@ record Operator(String name, Types types, int least, int most, Rule rule) {
     /** f32, f64, i32 and i64. */
     NUMBER,
     BOOL,
+    /** u8 and i8. */
+    BYTE,
     /** i32 and i64. */
     INDEX;
 
@@ -35,6 +37,7 @@ record Operator(String name, Types types, int least, int most, Rule rule) {
         case REAL -> type.isFloating();
         case NUMBER -> type.isFloating() || type == DataType.INT32 || type == DataType.INT64;
         case BOOL -> type == DataType.BOOL;
+        case BYTE -> QuantRules.isByte(type);
         case INDEX -> type == DataType.INT32 || type == DataType.INT64;
       };
     }

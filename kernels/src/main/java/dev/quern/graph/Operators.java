@@ -2,6 +2,7 @@ package dev.quern.graph;
 
 import static dev.quern.graph.Operator.Types.ANY;
 import static dev.quern.graph.Operator.Types.BOOL;
+import static dev.quern.graph.Operator.Types.BYTE;
 import static dev.quern.graph.Operator.Types.INDEX;
 import static dev.quern.graph.Operator.Types.NUMBER;
 import static dev.quern.graph.Operator.Types.REAL;
@@ -14,7 +15,8 @@ import java.util.Optional;
 
 /**
  * The table of ONNX operators that can be imported: one row an operator, with the types and numbers
- * of inputs that it accepts and its rule. What is not here is not supported.
+ * of inputs that it accepts and its rule. What is not here is not supported. The operators of
+ * another domain than ONNX's own stand under its name, such as {@code com.microsoft.MatMulNBits}.
  *
  * <p>Versions 7 to 21 of ONNX's operator set are understood; where they differ, the rule asks
  * {@link Site#opset}.
@@ -80,6 +82,12 @@ public final class Operators {
     row("ReduceMin", NUMBER, 1, 2, s -> MathRules.reduce(s, "ReduceMin", 18));
     row("ReduceProd", NUMBER, 1, 2, s -> MathRules.reduce(s, "ReduceProd", 18));
 
+    row("DynamicQuantizeLinear", REAL, 1, 1, QuantRules::dynamicQuantizeLinear);
+    row("QuantizeLinear", REAL, 2, 3, QuantRules::quantizeLinear);
+    row("DequantizeLinear", BYTE, 2, 3, QuantRules::dequantizeLinear);
+    row("MatMulInteger", BYTE, 2, 4, QuantRules::matMulInteger);
+    row("QLinearMatMul", BYTE, 8, 8, QuantRules::qLinearMatMul);
+
     row("Gather", ANY, 2, 2, MovementRules::gather);
     row("Transpose", ANY, 1, 1, MovementRules::transpose);
     row("Slice", ANY, 1, 5, MovementRules::slice);
@@ -109,7 +117,7 @@ public final class Operators {
 
   /** The row of an operator, if it is supported. */
   static Optional<Operator> find(String domain, String op) {
-    return domain.isEmpty() ? Optional.ofNullable(TABLE.get(op)) : Optional.empty();
+    return Optional.ofNullable(TABLE.get(domain.isEmpty() ? op : domain + "." + op));
   }
 
   /** The names of all operators that can be imported. */

@@ -110,6 +110,30 @@ public final class Verifier {
         keepsType = false;
       }
       case "quern.MatMul" -> matMul(node, shape);
+      case "quern.MatMulInteger" -> {
+        Shape a = shape(node, 0);
+        Shape b = shape(node, 1);
+        same(a.dim(-1), b.dim(-2));
+        broadcasts(batch(a), batch(shape));
+        broadcasts(batch(b), batch(shape));
+        same(shape.dim(-2), a.dim(-2));
+        same(shape.dim(-1), b.dim(-1));
+        demand(output.type() == DataType.INT32, "its sums are i32");
+        keepsType = false;
+      }
+      case "quern.DynamicQuantize" -> {
+        same(node.integer("part", 0) == 0 ? shape(node, 0) : Shape.SCALAR, shape);
+        demand(type(node, 0) == DataType.FLOAT, "it quantises f32");
+        keepsType = false;
+      }
+      case "quern.Dequantize" -> {
+        for (int i = 0; i < node.inputs().size(); i++) {
+          broadcasts(shape(node, i), shape);
+        }
+        same(shape(node, 0), shape);
+        demand(output.type() == DataType.FLOAT, "it makes f32");
+        keepsType = false;
+      }
       case "quern.Attention" -> attention(node, shape);
       case "Softmax", "LogSoftmax" -> {
         same(shape(node, 0), shape);
@@ -202,28 +226,37 @@ public final class Verifier {
   }
 
   private void matMul(Node node, Shape shape) {
-    int parts = (int) node.integer("parts", 1);
+    int parts = Products.parts(node);
+    boolean scaled = Products.isScaled(node);
     boolean transposed = node.integer("transB", 0) != 0;
     Shape a = shape(node, 0);
     demand(a.rank() >= 2 && parts >= 1, "A is no matrix");
     Dim width = Dim.ZERO;
-    for (int i = 1; i <= parts; i++) {
+    for (int part = 0; part < parts; part++) {
+      int i = Products.weights(node, part);
       Shape b = shape(node, i);
-      demand(b.rank() >= 2 && (parts == 1 || b.rank() == 2), "B is no matrix");
-      demand(type(node, i) == type(node, 0), "A and B have different types");
+      demand(b.rank() >= 2 && (parts == 1 && !scaled || b.rank() == 2), "B is no matrix");
+      demand(scaled || type(node, i) == type(node, 0), "A and B have different types");
       same(a.dim(-1), b.dim(transposed ? -1 : -2));
-      width = width.plus(b.dim(transposed ? -2 : -1));
+      Dim columns = b.dim(transposed ? -2 : -1);
+      for (int side = 1; scaled && side <= 2; side++) {
+        if (node.has(i + side)) {
+          broadcasts(shape(node, i + side), new Shape(List.of(columns)));
+        }
+      }
+      width = width.plus(columns);
       broadcasts(new Shape(b.dims().subList(0, b.rank() - 2)), batch(shape));
     }
     broadcasts(batch(a), batch(shape));
     same(shape.dim(-2), a.dim(-2));
     same(shape.dim(-1), width);
     if (node.hasProgram()) {
-      elementwise(node, 1, node.inputs().subList(1 + parts, node.inputs().size()), shape);
+      elementwise(
+          node, 1, node.inputs().subList(Products.extras(node), node.inputs().size()), shape);
       demand(node.program("program").type(0) == type(node, 0), "the epilogue's type differs");
       demand(node.program("program").result() == type(node, 0), "the epilogue's type differs");
     } else {
-      demand(node.inputs().size() == 1 + parts, "it has operands without an epilogue");
+      demand(node.inputs().size() == Products.extras(node), "it has operands without an epilogue");
     }
   }
 

@@ -137,6 +137,40 @@ public sealed interface KernelSpec {
     }
   }
 
+  /** The smallest and largest number of each piece of a tensor, f32; NaN is passed over. */
+  record Range() implements KernelSpec {
+    @Override
+    public String signature() {
+      return "f32_range";
+    }
+  }
+
+  /** What a row of f32 is quantised to. */
+  enum Quantised {
+    /** u8 as DynamicQuantizeLinear says, by the range of the whole tensor. */
+    U8,
+    /** The same less the zero point, as i16, with a 0 behind an odd row: A of a product. */
+    I16,
+    /** i16 by the row's own largest magnitude, with a scale a row. */
+    ROWS
+  }
+
+  /** Quantises rows of f32. */
+  record Quantize(Quantised to) implements KernelSpec {
+    @Override
+    public String signature() {
+      return "f32_quantize " + to;
+    }
+  }
+
+  /** {@code C = A·B} of i32, A {@code [batch, m, k]}, B {@code [batch, k, n]}; sums wrap. */
+  record IntegerMatmul() implements KernelSpec {
+    @Override
+    public String signature() {
+      return "i32_matmul";
+    }
+  }
+
   /** What a reduction computes. */
   enum Reduction {
     MEAN,

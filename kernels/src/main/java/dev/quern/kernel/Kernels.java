@@ -42,6 +42,9 @@ public final class Kernels {
           ElementwiseKernel.emit(module, name, elementwise, fma);
       case KernelSpec.Softmax softmax -> SoftmaxKernel.emit(module, name, softmax, fma);
       case KernelSpec.LayerNorm layerNorm -> LayerNormKernel.emit(module, name, layerNorm, fma);
+      case KernelSpec.Range range -> QuantizeKernel.emitRange(module, name);
+      case KernelSpec.Quantize quantize -> QuantizeKernel.emit(module, name, quantize.to());
+      case KernelSpec.IntegerMatmul product -> IntegerMatmulKernel.emit(module, name);
       case KernelSpec.Reduce reduce -> ReduceKernel.emit(module, name, reduce);
       case KernelSpec.Gather gather -> GatherKernel.emit(module, name, gather);
       case KernelSpec.Copy copy -> CopyKernel.emit(module, name, copy);

@@ -28,6 +28,8 @@ final class Lowering {
     switch (node.operator()) {
       case "quern.Elementwise" -> lowering.elementwise(node.program("program"), node.inputs());
       case "quern.MatMul" -> MatmulLowering.lower(planner, node);
+      case "quern.MatMulInteger" -> Quantising.lowerProduct(planner, node);
+      case "quern.DynamicQuantize" -> Quantising.lower(planner, node);
       case "quern.Attention" -> AttentionLowering.lower(planner, node);
       case "Softmax" -> lowering.softmax(false);
       case "LogSoftmax" -> lowering.softmax(true);

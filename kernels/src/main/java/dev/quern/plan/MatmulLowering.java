@@ -2,15 +2,20 @@ package dev.quern.plan;
 
 import dev.quern.graph.Constant;
 import dev.quern.graph.Dim;
+import dev.quern.graph.ElementwiseOp;
 import dev.quern.graph.ElementwiseProgram;
 import dev.quern.graph.Node;
+import dev.quern.graph.Products;
+import dev.quern.graph.ProgramBuilder;
 import dev.quern.graph.Shape;
 import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.KernelSpec.Extra;
 import dev.quern.kernel.KernelSpec.Layout;
+import dev.quern.kernel.KernelSpec.Quantised;
 import dev.quern.kernel.MatmulKernel;
 import dev.quern.kernel.WeightFormat;
+import dev.quern.onnx.Bytes;
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,11 +36,18 @@ final class MatmulLowering {
   private Dim bBatch;
   private Dim k;
   private Dim n;
+  private WeightFormat format = WeightFormat.F32;
+
+  /** For formats of whole numbers: A's scales, bytes from a row's to the next, B's scales. */
+  private View aScales;
+
+  private Dim aScaleStride;
+  private View bScales;
 
   private MatmulLowering(Planner planner, Node node) {
     this.planner = planner;
     this.node = node;
-    this.parts = (int) node.integer("parts", 1);
+    this.parts = Products.parts(node);
     this.transposed = node.integer("transB", 0) == 1;
     this.out = planner.shape(node.output());
   }
@@ -43,17 +55,22 @@ final class MatmulLowering {
   static void lower(Planner planner, Node node) {
     MatmulLowering lowering = new MatmulLowering(planner, node);
     planner.needFloat(node.inputs().get(0));
-    planner.needFloat(node.inputs().get(1));
+    boolean scaled = Products.isScaled(node);
+    if (!scaled) {
+      planner.needFloat(node.inputs().get(1));
+    }
     if (lowering.packable()) {
       lowering.packed();
+    } else if (scaled) {
+      throw new KernelException("its weights of 8 bits are no constants");
     } else {
       lowering.rows();
     }
   }
 
   private boolean packable() {
-    for (int i = 1; i <= parts; i++) {
-      Constant weight = planner.constant(node.inputs().get(i));
+    for (String name : weights()) {
+      Constant weight = planner.constant(name);
       if (weight == null || weight.shape().rank() != 2) {
         return false;
       }
@@ -64,26 +81,73 @@ final class MatmulLowering {
     return planner.shape(node.inputs().get(0)).rank() > 0;
   }
 
+  private List<String> weights() {
+    List<String> names = new ArrayList<>();
+    for (int part = 0; part < parts; part++) {
+      names.add(node.inputs().get(Products.weights(node, part)));
+    }
+    return names;
+  }
+
   private void packed() {
     Shape weight = planner.shape(node.inputs().get(1));
     k = weight.dim(transposed ? 1 : 0);
     n = Dim.ZERO;
-    for (int i = 1; i <= parts; i++) {
-      n = n.plus(planner.shape(node.inputs().get(i)).dim(transposed ? 0 : 1));
+    for (String name : weights()) {
+      n = n.plus(planner.shape(name).dim(transposed ? 0 : 1));
     }
     if (k.is(0) || n.is(0)) {
       throw new KernelException("its weights " + weight + " are empty");
     }
-    a = planner.view(node.inputs().get(0));
-    int id =
-        planner.weight(
-            node.inputs().subList(1, 1 + parts), WeightFormat.F32, (int) k.constant(), transposed);
+    List<byte[]> zeros = new ArrayList<>();
+    if (Products.isScaled(node)) {
+      zeros = quantise();
+    } else {
+      a = planner.view(node.inputs().get(0));
+    }
+    int id = planner.weight(weights(), zeros, format, (int) k.constant(), transposed);
     b = View.of(new Base.OfWeight(id));
     bBatch = Dim.ZERO;
     // A vector A gives a vector; otherwise all dimensions but the last are rows.
     boolean vector = planner.shape(node.inputs().get(0)).rank() == 1;
     Shape full = vector ? new Shape(List.of(Dim.ONE, n)) : out;
     emit(Layout.PANELS, full, true);
+  }
+
+  /** A as i16, the scales of both sides, and a format that holds the weights. */
+  private List<byte[]> quantise() {
+    Quantised form = Products.isDynamic(node) ? Quantised.I16 : Quantised.ROWS;
+    Quantising steps = Quantising.of(planner, node, node.inputs().get(0));
+    a = steps.view(form);
+    aScales = steps.parameters(form);
+    aScaleStride = Dim.of(form == Quantised.ROWS ? 4 : 0);
+    List<byte[]> zeros = new ArrayList<>();
+    byte[] scales = new byte[4 * (int) n.constant()];
+    int at = 0;
+    format = WeightFormat.I8;
+    for (int part = 0; part < parts; part++) {
+      int first = Products.weights(node, part);
+      Constant weight = planner.constant(node.inputs().get(first));
+      Constant scale = planner.constant(node.inputs().get(first + 1));
+      Constant zero = node.has(first + 2) ? planner.constant(node.inputs().get(first + 2)) : null;
+      int width = (int) weight.shape().dim(transposed ? 0 : 1).constant();
+      byte[] points = new byte[width];
+      byte fitting = (byte) (weight.type() == DataType.UINT8 ? 128 : 0);
+      for (int i = 0; i < width; i++) {
+        points[i] = (byte) (zero == null ? 0 : zero.integer(zero.size() == 1 ? 0 : i));
+        if (points[i] != fitting) {
+          format = WeightFormat.I16;
+        }
+        scale.data().copyTo(scale.size() == 1 ? 0 : 4L * i, scales, at, 4);
+        at += 4;
+      }
+      zeros.add(points);
+    }
+    String name = node.output() + ":scales";
+    bScales =
+        planner.weight(
+            new Constant(name, DataType.FLOAT, Shape.of(n.constant()), Bytes.of(scales)));
+    return zeros;
   }
 
   private void rows() {
@@ -181,9 +245,17 @@ final class MatmulLowering {
    */
   private void emit(Layout layout, Shape full, boolean flatten) {
     ElementwiseProgram program = node.hasProgram() ? node.program("program") : null;
-    List<String> names = node.inputs().subList(1 + parts, node.inputs().size());
+    List<String> names = node.inputs().subList(Products.extras(node), node.inputs().size());
     List<List<Dim>> strides = new ArrayList<>();
     List<View> views = new ArrayList<>();
+    if (format.isWhole()) {
+      // Scaling is the epilogue's first act.
+      program = scaling(program);
+      views.add(aScales);
+      strides.add(aScaleStrides(full));
+      views.add(bScales);
+      strides.add(Axis.broadcast(new Shape(List.of(n)), full));
+    }
     for (String name : names) {
       planner.needFloat(name);
       views.add(planner.view(name));
@@ -241,13 +313,49 @@ final class MatmulLowering {
             packed ? (int) k.constant() : 0,
             packed ? (int) n.constant() : 0,
             layout,
-            WeightFormat.F32,
+            format,
             program,
             extras),
         args,
         new Work.Blocks(batch, m, n),
         Dim.ZERO,
         batch.times(m).times(n).times(k).times(Dim.of(2)));
+  }
+
+  /** {@code sums · (scale of A's row · scale of the column)}, then the node's own epilogue. */
+  private static ElementwiseProgram scaling(ElementwiseProgram then) {
+    DataType f32 = DataType.FLOAT;
+    List<DataType> types = new ArrayList<>(List.of(f32, f32, f32));
+    if (then != null) {
+      types.addAll(then.inputs().subList(1, then.inputs().size()));
+    }
+    ProgramBuilder p = new ProgramBuilder(types);
+    int value = p.op(ElementwiseOp.MUL, 0, p.op(ElementwiseOp.MUL, 1, 2));
+    if (then == null) {
+      return p.build(value);
+    }
+    int inputs = then.inputs().size();
+    int[] registers = new int[then.registers()];
+    registers[0] = value;
+    for (int i = 1; i < inputs; i++) {
+      registers[i] = 2 + i;
+    }
+    for (int i = 0; i < then.instructions().size(); i++) {
+      ElementwiseProgram.Instruction step = then.instructions().get(i);
+      List<Integer> operands = new ArrayList<>();
+      for (int operand : step.operands()) {
+        operands.add(registers[operand]);
+      }
+      registers[inputs + i] = p.append(step.op(), step.type(), operands, step.number());
+    }
+    return p.build(registers[inputs + then.instructions().size() - 1]);
+  }
+
+  /** Strides, in floats, of the scales of A's rows. */
+  private List<Dim> aScaleStrides(Shape full) {
+    List<Dim> dims = new ArrayList<>(full.dims());
+    dims.set(dims.size() - 1, Dim.ONE);
+    return Axis.broadcast(aScaleStride.is(0) ? Shape.SCALAR : new Shape(dims), full);
   }
 
   /** Strides of an extra along {@code full}, which may have a row that the node's output lacks. */

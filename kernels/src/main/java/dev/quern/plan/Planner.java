@@ -28,6 +28,7 @@ public final class Planner {
   private final List<String> names = new ArrayList<>();
   private final List<Dim> sizes = new ArrayList<>();
   private final List<Step> steps = new ArrayList<>();
+  private final Map<String, Quantising> quantised = new LinkedHashMap<>();
   private final Map<String, List<Node>> consumers = new LinkedHashMap<>();
 
   private Planner(Graph graph) {
@@ -187,6 +188,12 @@ public final class Planner {
 
   /** The weight with that format (null: as in the file), made once. */
   int weight(List<String> parts, WeightFormat format, int k, boolean transposed) {
+    return weight(parts, List.of(), format, k, transposed);
+  }
+
+  /** The same with the zero points of each part's columns. */
+  int weight(
+      List<String> parts, List<byte[]> zeros, WeightFormat format, int k, boolean transposed) {
     String key =
         (format == null ? "" : format.label() + (transposed ? "t:" : "p:"))
             + String.join("|", parts);
@@ -202,9 +209,20 @@ public final class Planner {
       }
       constants.add(constant);
     }
-    weights.add(new Weight(weights.size(), constants, format, k, transposed));
+    weights.add(new Weight(weights.size(), constants, zeros, format, k, transposed));
     weightIds.put(key, weights.size() - 1);
     return weights.size() - 1;
+  }
+
+  /** A weight that no constant of the graph is. */
+  View weight(Constant made) {
+    weights.add(new Weight(weights.size(), List.of(made), List.of(), null, 0, false));
+    return View.of(new Base.OfWeight(weights.size() - 1));
+  }
+
+  /** What quantising has made so far, by the name of what was quantised. */
+  Map<String, Quantising> quantised() {
+    return quantised;
   }
 
   /** Says that a value is another one, seen differently. */

@@ -8,13 +8,21 @@ import java.util.List;
  * A constant as the kernels want it.
  *
  * @param parts one constant, or several that a packed weight holds side by side along n
+ * @param zeros the zero points of each part's columns, for formats of whole numbers
  * @param format in panels of four columns (see {@code PackKernel}); null: as in the file
  * @param k rows of a packed weight
  * @param transposed whether the parts lie as {@code [n, k]}
  */
-public record Weight(int id, List<Constant> parts, WeightFormat format, int k, boolean transposed) {
+public record Weight(
+    int id,
+    List<Constant> parts,
+    List<byte[]> zeros,
+    WeightFormat format,
+    int k,
+    boolean transposed) {
   public Weight {
     parts = List.copyOf(parts);
+    zeros = List.copyOf(zeros);
   }
 
   /** Whether it lies in panels. */

@@ -41,6 +41,9 @@ public final class Interpreter {
         "quern.Elementwise",
         call -> Elementwise.run(call.node().program("program"), call.inputs(), call.dims()));
     KERNELS.put("quern.MatMul", MatrixKernels::matMul);
+    KERNELS.put("quern.MatMulInteger", QuantKernels::matMulInteger);
+    KERNELS.put("quern.DynamicQuantize", QuantKernels::dynamicQuantize);
+    KERNELS.put("quern.Dequantize", QuantKernels::dequantize);
     KERNELS.put("quern.Attention", MatrixKernels::attention);
     KERNELS.put("Softmax", RowKernels::softmax);
     KERNELS.put("LogSoftmax", RowKernels::logSoftmax);

@@ -1,6 +1,7 @@
 package dev.quern.reference;
 
 import dev.quern.graph.Node;
+import dev.quern.graph.Products;
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,7 +17,7 @@ final class MatrixKernels {
    */
   static Tensor matMul(Interpreter.Call call) {
     Node node = call.node();
-    int parts = (int) node.integer("parts", 1);
+    int parts = Products.parts(node);
     boolean transposed = node.integer("transB", 0) != 0;
     Tensor a = call.input(0);
     long[] dims = call.dims();
@@ -25,16 +26,28 @@ final class MatrixKernels {
     int n = (int) dims[rank - 1];
     int column = 0;
     for (int part = 0; part < parts; part++) {
-      Tensor b = call.input(1 + part);
+      int at = Products.weights(node, part);
+      Tensor b = call.input(at);
       int width = (int) b.dims()[b.rank() - (transposed ? 2 : 1)];
-      multiply(a, b, transposed, product, column, width, n);
+      if (!Products.isScaled(node)) {
+        multiply(a, b, transposed, product, column, width, n);
+      } else {
+        Tensor scales = call.input(at + 1);
+        Tensor zeros = node.has(at + 2) ? call.input(at + 2) : null;
+        QuantKernels.Scaled weights = new QuantKernels.Scaled(b, scales, zeros, transposed);
+        if (Products.isDynamic(node)) {
+          weights.dynamic(a, product, column, n);
+        } else {
+          multiply(a, weights.numbers(), transposed, product, column, width, n);
+        }
+      }
       column += width;
     }
     if (!node.hasProgram()) {
       return product;
     }
     List<Tensor> operands = new ArrayList<>(List.of(product));
-    for (int i = 1 + parts; i < node.inputs().size(); i++) {
+    for (int i = Products.extras(node); i < node.inputs().size(); i++) {
       operands.add(call.input(i));
     }
     return Elementwise.run(node.program("program"), operands, dims);

@@ -22,9 +22,22 @@ public interface TunableModel {
    * @param extras further operands of the epilogue, in order
    * @param epilogue what is done to each element; never null
    * @param layers how many nodes of the model use it
+   * @param whole whether it multiplies whole numbers: problems hold such, A of 9 bits, B of 8
    */
   record Kernel(
-      String signature, int k, int n, List<Extra> extras, Epilogue epilogue, int layers) {}
+      String signature,
+      int k,
+      int n,
+      List<Extra> extras,
+      Epilogue epilogue,
+      int layers,
+      boolean whole) {
+    /** A kernel of f32. */
+    public Kernel(
+        String signature, int k, int n, List<Extra> extras, Epilogue epilogue, int layers) {
+      this(signature, k, n, extras, epilogue, layers, false);
+    }
+  }
 
   /**
    * How an operand of the epilogue broadcasts to {@code [m, n]}: bias is (false, true), a residual

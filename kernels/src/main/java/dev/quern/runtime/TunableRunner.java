@@ -5,6 +5,8 @@ import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.MatmulKernel;
 import dev.quern.kernel.PackKernel;
 import dev.quern.kernel.StepRecord;
+import dev.quern.kernel.WholePacking;
+import dev.quern.onnx.DataType;
 import dev.quern.plan.Arg;
 import dev.quern.plan.Step;
 import dev.quern.reference.Elementwise;
@@ -51,7 +53,8 @@ public final class TunableRunner implements TunableModel {
                 spec.n(),
                 extras(spec, first.get(signature)),
                 epilogue(spec.epilogue()),
-                layers.get(signature))));
+                layers.get(signature),
+                spec.format().isWhole())));
   }
 
   private static List<Extra> extras(KernelSpec.Matmul spec, Step step) {
@@ -171,7 +174,7 @@ public final class TunableRunner implements TunableModel {
     long c = Arena.align(a + 4L * rows * k + 16);
     long next = Arena.align(c + 4L * (rows + 1) * n + 16);
     // First, because packing lays B over all that is behind its place.
-    packed(problem.b(), k, n, b, a);
+    packed(kernel, problem.b(), b, a);
     int[] words = new int[StepRecord.SIZE / 4];
     for (int e = 0; e < kernel.extras().size(); e++) {
       Extra extra = kernel.extras().get(e);
@@ -184,7 +187,12 @@ public final class TunableRunner implements TunableModel {
       next = Arena.align(next + 4L * size + 16);
     }
     machine.memory().ensure(next + StepRecord.SIZE);
-    machine.memory().writeFloats(a, problem.a(), 0, rows * k);
+    if (kernel.whole()) {
+      byte[] left = whole(problem.a(), rows, k, (k + 1) / 2 * 2, 2);
+      machine.memory().write(a, left, 0, left.length);
+    } else {
+      machine.memory().writeFloats(a, problem.a(), 0, rows * k);
+    }
     float[] guard = new float[(rows + 1) * n];
     Arrays.fill(guard, GUARD);
     machine.memory().writeFloats(c, guard, 0, guard.length);
@@ -206,15 +214,38 @@ public final class TunableRunner implements TunableModel {
 
   /** Packs B unless the same array was packed to the same place the last time. */
   @SuppressWarnings("ReferenceEquality") // The caller passes the same array again on purpose.
-  private void packed(float[] b, int k, int n, long at, long behind) {
+  private void packed(Kernel kernel, float[] b, long at, long behind) {
+    int k = kernel.k();
+    int n = kernel.n();
     if (b == packedFrom && at == packedAt) {
       return;
     }
     machine.memory().ensure(behind + 4L * k * n + 16);
-    machine.memory().writeFloats(behind, b, 0, k * n);
-    machine.call(packer, "pack", (int) behind, (int) at, k, n);
+    if (kernel.whole()) {
+      // Zero points of 0 lie behind the numbers.
+      byte[] right = Arrays.copyOf(whole(b, k, n, n, 1), k * n + n);
+      machine.memory().write(behind, right, 0, right.length);
+      String name = WholePacking.name(spec(kernel).format(), DataType.INT8, false);
+      machine.call(packer, name, (int) behind, (int) at, k, n, (int) behind + k * n);
+    } else {
+      machine.memory().writeFloats(behind, b, 0, k * n);
+      machine.call(packer, "pack", (int) behind, (int) at, k, n);
+    }
     packedFrom = b;
     packedAt = at;
+  }
+
+  /** Rows of whole numbers, filled up with zeros, in so many bytes each. */
+  private static byte[] whole(float[] numbers, int rows, int columns, int wide, int bytes) {
+    byte[] result = new byte[rows * wide * bytes];
+    for (int i = 0; i < rows * columns; i++) {
+      int at = (i / columns * wide + i % columns) * bytes;
+      result[at] = (byte) (int) numbers[i];
+      if (bytes == 2) {
+        result[at + 1] = (byte) ((int) numbers[i] >> 8);
+      }
+    }
+    return result;
   }
 
   @Override

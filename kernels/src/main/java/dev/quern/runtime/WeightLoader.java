@@ -2,6 +2,7 @@ package dev.quern.runtime;
 
 import dev.quern.graph.Constant;
 import dev.quern.kernel.PackKernel;
+import dev.quern.kernel.WholePacking;
 import dev.quern.plan.Weight;
 import java.util.ArrayList;
 import java.util.List;
@@ -152,15 +153,24 @@ final class WeightLoader {
     }
     long source = scratch;
     long target = addresses[weight.id()];
+    int index = 0;
     for (Constant part : weight.parts()) {
       long n = part.shape().dim(weight.transposed() ? 0 : 1).constant();
-      machine.call(
-          packer,
-          weight.transposed() ? "pack_transposed" : "pack",
-          (int) source,
-          (int) target,
-          weight.k(),
-          (int) n);
+      if (weight.format().isWhole()) {
+        byte[] zeros = weight.zeros().get(index++);
+        machine.memory().ensure(at + zeros.length + 16);
+        machine.memory().write(at, zeros, 0, zeros.length);
+        String name = WholePacking.name(weight.format(), part.type(), weight.transposed());
+        machine.call(packer, name, (int) source, (int) target, weight.k(), (int) n, (int) at);
+      } else {
+        machine.call(
+            packer,
+            weight.transposed() ? "pack_transposed" : "pack",
+            (int) source,
+            (int) target,
+            weight.k(),
+            (int) n);
+      }
       source += part.data().size();
       target += weight.format().bytes(weight.k(), n);
     }

@@ -2,6 +2,7 @@ package dev.quern.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quern.onnx.DataType;
 import dev.quern.runtime.Control;
 import dev.quern.runtime.JavetMachine;
 import dev.quern.runtime.LinearMemory;
@@ -122,6 +123,19 @@ final class KernelRig implements AutoCloseable {
     Buffer panels = output((int) WeightFormat.F32.bytes(k, n), 0);
     double[] arguments = {raw.address(), panels.address(), k, n};
     guarded(() -> machine.call(packer, transposed ? "pack_transposed" : "pack", arguments));
+    writable.remove(panels);
+    return panels;
+  }
+
+  /** Weights of 8 bits, packed for products of whole numbers by the packing kernel. */
+  Buffer packed(
+      WeightFormat format, DataType type, byte[] raw, byte[] zeros, int k, int n, boolean turned) {
+    Buffer source = bytes(random.nextInt(4), raw);
+    Buffer points = bytes(random.nextInt(4), zeros);
+    Buffer panels = output((int) format.bytes(k, n), 0);
+    double[] arguments = {source.address(), panels.address(), k, n, points.address()};
+    String name = WholePacking.name(format, type, turned);
+    guarded(() -> machine.call(packer, name, arguments));
     writable.remove(panels);
     return panels;
   }

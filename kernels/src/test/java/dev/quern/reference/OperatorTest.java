@@ -176,6 +176,7 @@ class OperatorTest {
     reductions();
     movement();
     shapes();
+    quantised();
   }
 
   private static void elementwise() {
@@ -524,6 +525,61 @@ class OperatorTest {
             ModelBuilder.tensor(new long[] {1000}),
             ModelBuilder.tensor(new long[] {1})));
     add("f32", 13, "Range", List.of(scalar(0.5f), scalar(3), scalar(0.7f)));
+  }
+
+  private static TensorProto bytes(DataType type, long[] dims, int... values) {
+    byte[] data = new byte[values.length];
+    for (int i = 0; i < data.length; i++) {
+      data[i] = (byte) values[i];
+    }
+    return ModelBuilder.raw(type, data, dims);
+  }
+
+  private static Tensor whole(DataType type, int... values) {
+    byte[] data = new byte[values.length];
+    for (int i = 0; i < data.length; i++) {
+      data[i] = (byte) values[i];
+    }
+    return Tensor.of(type, data, values.length);
+  }
+
+  private static void quantised() {
+    DataType u8 = DataType.UINT8;
+    DataType i8 = DataType.INT8;
+    long[] scalar = {};
+    Tensor odd =
+        Tensor.of(new float[] {0, -0f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 1e9f, -1e9f, 127.5f}, 10);
+    TensorProto one = scalar(1);
+    add("u8", 13, "QuantizeLinear", List.of(odd, one, bytes(u8, scalar, 3)));
+    add("i8", 13, "QuantizeLinear", List.of(odd, one, bytes(i8, scalar, -3)));
+    add("no zero point", 13, "QuantizeLinear", List.of(f32(3, 5), scalar(0.02f)));
+    TensorProto three = ModelBuilder.tensor(new float[] {0.1f, 0.03f, 0.5f}, 3);
+    TensorProto zeros = bytes(i8, new long[] {3}, 1, -5, 100);
+    add("axis", 13, "QuantizeLinear", List.of(f32(2, 3, 5), three, zeros), "axis", 1);
+    Tensor bytes = whole(i8, -128, -1, 0, 1, 127);
+    add("i8", 13, "DequantizeLinear", List.of(bytes, scalar(0.3f), bytes(i8, scalar, -7)));
+    add("u8", 13, "DequantizeLinear", List.of(whole(u8, 0, 128, 255), scalar(0.3f)));
+    Tensor cube = whole(u8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 250, 251, 252).reshaped(2, 3, 2);
+    TensorProto points = bytes(u8, new long[] {3}, 0, 128, 255);
+    add("axis", 13, "DequantizeLinear", List.of(cube, three, points), "axis", -2);
+    TensorProto blocks =
+        ModelBuilder.tensor(new float[] {0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f}, 2, 3);
+    Tensor flat = whole(i8, 1, -2, 3, -4, 5, -6, 7, -8, 9, -10, 11, -12).reshaped(2, 6);
+    add("blocks", 21, "DequantizeLinear", List.of(flat, blocks), "axis", 1, "block_size", 2);
+    CASES.add(
+        new Case("range", 13, "DynamicQuantizeLinear", List.of(f32(7, 9)), new Object[] {}, 3, 0));
+    Tensor a = whole(u8, 0, 1, 2, 3, 4, 5, 250, 255).reshaped(2, 4);
+    TensorProto b = bytes(i8, new long[] {4, 3}, 1, -2, 3, -4, 5, -6, 7, -8, 9, -60, 50, -40);
+    add("plain", 13, "MatMulInteger", List.of(a, b));
+    TensorProto az = bytes(u8, scalar, 128);
+    add("zero points", 13, "MatMulInteger", List.of(a, b, az, bytes(i8, new long[] {3}, 1, 2, -3)));
+    TensorProto scale = scalar(0.01f);
+    add(
+        "u8",
+        13,
+        "QLinearMatMul",
+        List.of(
+            a, scale, az, b, scale, bytes(i8, scalar, 2), scalar(0.002f), bytes(u8, scalar, 120)));
   }
 
   static Stream<Case> cases() {

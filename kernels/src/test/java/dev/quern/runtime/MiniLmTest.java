@@ -40,7 +40,7 @@ class MiniLmTest {
     }
   }
 
-  private static Map<String, Tensor> inputs(int batch, int seq) {
+  static Map<String, Tensor> inputs(int batch, int seq) {
     Map<String, Tensor> inputs = new LinkedHashMap<>();
     inputs.put("input_ids", Tensors.indices(seq, 30522, batch, seq));
     Tensor mask = Tensors.indices(seq, 1, batch, seq);

@@ -9,10 +9,10 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Holds a kernel against the reference on synthetic problems: whole tiles, every tail of rows, a
- * block boundary, NaN and infinities in A and B, the columns at the edges of tiles and blocks, and
- * the memory behind the output. What is sampled is computed in double precision; the tolerance is
- * the bound that holds for any order of summation, {@code k·eps·Σ|a||b|}.
+ * Holds a kernel against the reference on synthetic problems of its format: whole tiles, every tail
+ * of rows, a block boundary, NaN and infinities in A and B, the columns at the edges of tiles and
+ * blocks, and the memory behind the output. What is sampled is computed in double precision; the
+ * tolerance is the bound that holds for any order of summation, {@code k·eps·Σ|a||b|}.
  */
 public final class Check {
   private static final double EPSILON = 1.0 / (1 << 24);
@@ -46,9 +46,12 @@ public final class Check {
     // Sums of about 1, where an activation is neither saturated nor linear.
     float scale = (float) (2 / Math.sqrt(k));
     for (int i = 0; i < b.length; i++) {
-      b[i] = scale * next();
+      b[i] = kernel.whole() ? whole(3) : scale * next();
     }
-    if (n > 8) {
+    if (kernel.whole()) {
+      b[(k / 2) * n + n / 3] = 127;
+      b[(k / 3) * n + n - 1] = -128;
+    } else if (n > 8) {
       b[(k / 2) * n + n / 3] = Float.NaN;
       b[(k / 3) * n + n - 2] = Float.POSITIVE_INFINITY;
     }
@@ -279,12 +282,15 @@ public final class Check {
     float[] larger = new float[rows * k];
     System.arraycopy(a, 0, larger, 0, a.length);
     for (int i = a.length; i < larger.length; i++) {
-      larger[i] = next();
+      larger[i] = kernel.whole() ? whole(5) : next();
     }
-    if (had <= NAN_ROW && rows > NAN_ROW) {
+    if (kernel.whole()) {
+      larger[larger.length - 1] = -255;
+      larger[larger.length - k] = 255;
+    } else if (had <= NAN_ROW && rows > NAN_ROW) {
       larger[NAN_ROW * k + k / 4] = Float.NaN;
     }
-    if (had <= INFINITE_ROW && rows > INFINITE_ROW) {
+    if (!kernel.whole() && had <= INFINITE_ROW && rows > INFINITE_ROW) {
       larger[INFINITE_ROW * k + k - 1] = Float.NEGATIVE_INFINITY;
     }
     a = larger;
@@ -297,6 +303,11 @@ public final class Check {
       }
       extras.set(i, wider);
     }
+  }
+
+  /** A whole number of that magnitude at most. */
+  private float whole(int most) {
+    return (int) ((most + 1) * next());
   }
 
   /** Marsaglia's xorshift, the same on every platform: a number of [-1, 1). */

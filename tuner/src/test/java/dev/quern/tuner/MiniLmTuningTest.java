@@ -14,8 +14,10 @@ import dev.quern.runtime.JavetMachine;
 import dev.quern.runtime.Limits;
 import dev.quern.runtime.LinearMemory;
 import dev.quern.runtime.ModelRunner;
+import dev.quern.runtime.TunableModel;
 import dev.quern.runtime.TunableRunner;
 import dev.quern.schedule.RowBucket;
+import dev.quern.schedule.Schedule;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -113,6 +115,25 @@ class MiniLmTuningTest {
         assertThat(row.source()).isEqualTo(Tuner.Source.STORED);
         assertThat(row.schedule())
             .isEqualTo(second.find(row.kernel(), RowBucket.FEW).record().schedule());
+      }
+    }
+  }
+
+  @Test
+  void candidatesForWholeNumbersPassTheCheck() {
+    try (JavetMachine machine = JavetMachine.create()) {
+      DeviceProfile profile = DeviceProfile.guess("v8", machine.features(), 1);
+      ModelRunner runner = load(machine, profile, MiniLm.quantised());
+      TunableRunner model = new TunableRunner(runner);
+      assertThat(model.kernels()).hasSize(4);
+      for (TunableModel.Kernel kernel : model.kernels()) {
+        assertThat(kernel.whole()).isTrue();
+        Check check = new Check(model, kernel);
+        SearchSpace space = new SearchSpace(kernel.k(), kernel.n(), RowBucket.TENS, profile);
+        for (Schedule schedule : space.pruned().subList(0, 6)) {
+          model.install(kernel, schedule);
+          assertThat(check.run(schedule)).as(schedule.text()).isNull();
+        }
       }
     }
   }

@@ -3,6 +3,7 @@ package dev.quern.graph.passes;
 import dev.quern.graph.Attribute;
 import dev.quern.graph.Graph;
 import dev.quern.graph.Node;
+import dev.quern.graph.Products;
 import dev.quern.graph.passes.Programs.Bound;
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
@@ -47,7 +48,7 @@ final class FuseEpilogue {
   }
 
   private static Node fused(Node node, Bound epilogue, Node product, String accumulator) {
-    int operands = 1 + (int) product.integer("parts", 1);
+    int operands = Products.extras(product);
     List<String> extras = new ArrayList<>(List.of(accumulator));
     extras.addAll(product.inputs().subList(operands, product.inputs().size()));
     Bound joined =

@@ -9,6 +9,7 @@ import dev.quern.graph.ElementwiseOp;
 import dev.quern.graph.ElementwiseProgram;
 import dev.quern.graph.Graph;
 import dev.quern.graph.Node;
+import dev.quern.graph.Products;
 import dev.quern.graph.Shape;
 import dev.quern.graph.passes.Programs.Simple;
 import dev.quern.onnx.Bytes;
@@ -95,7 +96,12 @@ final class JoinProjections {
     for (int i = 0; i < 3; i++) {
       Projection projection = projection(attention.inputs().get(i));
       if (projection != null && seen.add(projection.value)) {
-        String key = projection.x + (projection.transposed ? "ᵀ" : "");
+        Node product = projection.product;
+        String key =
+            projection.x
+                + (projection.transposed ? "ᵀ" : "")
+                + (Products.isDynamic(product) ? " dynamic " : " ")
+                + (Products.isScaled(product) ? projection.weights.type().label() : "");
         byOperand.computeIfAbsent(key, k -> new ArrayList<>()).add(projection);
       }
     }
@@ -120,12 +126,15 @@ final class JoinProjections {
     if (node == null
         || !node.isQuern("MatMul")
         || node.hasProgram()
-        || node.inputs().size() != 2
+        || Products.parts(node) != 1
+        || node.inputs().size() != Products.extras(node)
         || (!bias.isEmpty() && editor.uses(node.output()) != 1)) {
       return null;
     }
     Constant weights = editor.constant(node.inputs().get(1));
-    if (weights == null || weights.shape().rank() != 2 || weights.type() != DataType.FLOAT) {
+    if (weights == null
+        || weights.shape().rank() != 2
+        || !Products.isScaled(node) && weights.type() != DataType.FLOAT) {
       return null;
     }
     boolean transposed = node.integer("transB", 0) != 0;
@@ -144,15 +153,12 @@ final class JoinProjections {
     long width = 0;
     boolean hasBias = false;
     for (Projection projection : group) {
-      inputs.add(projection.weights.name());
+      inputs.addAll(projection.product.inputs().subList(1, Products.extras(projection.product)));
       width += width(projection);
       hasBias |= !projection.bias.isEmpty();
     }
-    Map<String, Attribute> attributes = new LinkedHashMap<>();
+    Map<String, Attribute> attributes = new LinkedHashMap<>(head.product.attributes());
     attributes.put("parts", new Attribute.Int(group.size()));
-    if (head.transposed) {
-      attributes.put("transB", new Attribute.Int(1));
-    }
     if (hasBias) {
       inputs.add(bias(group, (int) width));
       List<DataType> types = List.of(DataType.FLOAT, DataType.FLOAT);

@@ -14,6 +14,7 @@ public final class Passes {
       List.of(
           new Pass("drop dead code", graph -> new Editor(graph).copy()),
           new Pass("drop what changes nothing", Simplify::run),
+          new Pass("recognise quantised products", QuantPattern::run),
           new Pass("fold constants", FoldConstants::run),
           new Pass("put scalars into programs", Scalars::run),
           new Pass("share equal nodes", ShareEqual::run),

@@ -1,0 +1,162 @@
+package dev.quern.graph.passes;
+
+import static dev.quern.graph.ElementwiseOp.CAST;
+import static dev.quern.graph.ElementwiseOp.MUL;
+
+import dev.quern.graph.Attribute;
+import dev.quern.graph.Constant;
+import dev.quern.graph.Graph;
+import dev.quern.graph.Node;
+import dev.quern.graph.QuantRules;
+import dev.quern.graph.passes.Programs.Operand;
+import dev.quern.graph.passes.Programs.Simple;
+import dev.quern.onnx.DataType;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Products with weights of 8 bits, as quantising tools write them:
+ *
+ * <pre>
+ * f32(MatMulInteger(q, W, zero of q, Z)) · (scale of q · S)     q, scale, zero = DynamicQuantizeLinear(x)
+ * x · DequantizeLinear(W, S, Z)
+ * </pre>
+ *
+ * become one product that keeps W as it is. Other dequantisation becomes element-wise programs, so
+ * that these fuse.
+ */
+final class QuantPattern {
+  private final Editor editor;
+
+  private QuantPattern(Editor editor) {
+    this.editor = editor;
+  }
+
+  static Graph run(Graph graph) {
+    Editor editor = new Editor(graph);
+    QuantPattern pattern = new QuantPattern(editor);
+    for (Node node : editor.source()) {
+      Node match = pattern.match(node);
+      editor.emit(match == null ? node : match);
+    }
+    return editor.finish();
+  }
+
+  private Node match(Node node) {
+    if (node.isQuern("Dequantize")) {
+      DataType type = editor.type(node.inputs().getFirst());
+      Attribute program = new Attribute.Program(QuantRules.dequantize(type, node.has(2)));
+      return replaced(node, "Elementwise", node.inputs(), Map.of("program", program));
+    }
+    if (node.isQuern("MatMul") && node.inputs().size() == 2) {
+      return weightOnly(node);
+    }
+    Simple product = Programs.simple(node, MUL);
+    if (product == null || product.left().isNumber() || product.right().isNumber()) {
+      return null;
+    }
+    Node found = dynamic(node, product.left(), product.right());
+    return found == null ? dynamic(node, product.right(), product.left()) : found;
+  }
+
+  private static Node replaced(
+      Node node, String op, List<String> inputs, Map<String, Attribute> attributes) {
+    return new Node(node.name(), Node.QUERN, op, inputs, node.outputs(), attributes);
+  }
+
+  /** A product with a dequantised constant; the node that dequantises may serve others, too. */
+  private Node weightOnly(Node node) {
+    Node weights = source(node.inputs().get(1));
+    if (weights == null || !weights.isQuern("Dequantize")) {
+      return null;
+    }
+    boolean transposed = node.integer("transB", 0) != 0;
+    String scale = weights.inputs().get(1);
+    String zero = weights.has(2) ? weights.inputs().get(2) : "";
+    if (!fits(weights.inputs().get(0), scale, zero, transposed)) {
+      return null;
+    }
+    Map<String, Attribute> attributes = new LinkedHashMap<>(node.attributes());
+    attributes.put("scaled", new Attribute.Int(1));
+    return replaced(
+        node,
+        "MatMul",
+        List.of(node.inputs().get(0), weights.inputs().get(0), scale, zero),
+        attributes);
+  }
+
+  /** The node of the graph before this pass: those that were emitted may have been rewritten. */
+  private Node source(String value) {
+    for (Node node : editor.source()) {
+      if (node.output().equals(value)) {
+        return node;
+      }
+    }
+    return null;
+  }
+
+  /** Whether weights are a constant matrix, and what scales them goes by columns. */
+  private boolean fits(String weights, String scale, String zero, boolean transposed) {
+    Constant matrix = editor.constant(weights);
+    if (matrix == null || matrix.shape().rank() != 2 || !QuantRules.isByte(matrix.type())) {
+      return false;
+    }
+    for (String side : List.of(scale, zero)) {
+      Constant constant = editor.constant(side);
+      if (side.isEmpty()) {
+        continue;
+      }
+      // One for each row of [k, n] has the shape [k, 1] here; a vector goes with columns.
+      if (constant == null
+          || constant.shape().rank() > 1
+          || transposed && constant.shape().rank() == 1) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private Node dynamic(Node node, Operand left, Operand right) {
+    Simple cast = Programs.simple(editor.definition(left.value()), CAST);
+    Node sums = cast == null ? null : editor.definition(cast.left().value());
+    Simple scales = Programs.simple(editor.definition(right.value()), MUL);
+    if (sums == null
+        || !sums.isQuern("MatMulInteger")
+        || scales == null
+        || scales.left().isNumber()
+        || scales.right().isNumber()) {
+      return null;
+    }
+    Node numbers = part(sums.inputs().get(0), 0);
+    Node zero = sums.has(2) ? part(sums.inputs().get(2), 2) : null;
+    Node scale = part(scales.left().value(), 1);
+    String columns = (scale == null ? scales.left() : scales.right()).value();
+    scale = scale == null ? part(scales.right().value(), 1) : scale;
+    if (numbers == null
+        || zero == null
+        || scale == null
+        || !numbers.inputs().equals(zero.inputs())
+        || !numbers.inputs().equals(scale.inputs())
+        || !fits(sums.inputs().get(1), columns, sums.has(3) ? sums.inputs().get(3) : "", false)
+        || !editor.shape(node.output()).equals(editor.shape(sums.output()))) {
+      return null;
+    }
+    return replaced(
+        node,
+        "MatMul",
+        List.of(
+            numbers.inputs().getFirst(),
+            sums.inputs().get(1),
+            columns,
+            sums.has(3) ? sums.inputs().get(3) : ""),
+        Map.of("scaled", new Attribute.Int(1), "dynamic", new Attribute.Int(1)));
+  }
+
+  private Node part(String value, int part) {
+    Node node = editor.definition(value);
+    return node != null && node.isQuern("DynamicQuantize") && node.integer("part", 0) == part
+        ? node
+        : null;
+  }
+}

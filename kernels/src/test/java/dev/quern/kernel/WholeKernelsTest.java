@@ -1,0 +1,207 @@
+package dev.quern.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.quern.kernel.KernelRig.Buffer;
+import dev.quern.kernel.KernelSpec.Extra;
+import dev.quern.kernel.KernelSpec.Layout;
+import dev.quern.kernel.KernelSpec.Matmul;
+import dev.quern.kernel.KernelSpec.Quantised;
+import dev.quern.onnx.DataType;
+import dev.quern.schedule.Schedule;
+import dev.quern.schedule.Schedule.Order;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Kernels on whole numbers against the definition, to the bit. */
+class WholeKernelsTest {
+  private static final KernelRig rig = new KernelRig();
+  private static final int[] SIZES = {1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 33, 64, 127};
+
+  @AfterAll
+  static void close() {
+    rig.close();
+  }
+
+  private static int pick(Random random, int... values) {
+    return values[random.nextInt(values.length)];
+  }
+
+  private static byte[] bytes(Random random, int count) {
+    byte[] result = new byte[count];
+    random.nextBytes(result);
+    return result;
+  }
+
+  private static int number(DataType type, byte value) {
+    return type == DataType.INT8 ? value : value & 255;
+  }
+
+  /** Sums are exact for every schedule, tail, type, layout and zero point. */
+  @Test
+  void productsAreExact() {
+    for (int seed = 0; seed < 300; seed++) {
+      product(new Random(seed));
+    }
+  }
+
+  private void product(Random random) {
+    rig.reset();
+    WeightFormat format = random.nextBoolean() ? WeightFormat.I8 : WeightFormat.I16;
+    DataType type = random.nextBoolean() ? DataType.INT8 : DataType.UINT8;
+    int m = pick(random, SIZES);
+    int k = pick(random, SIZES);
+    int n = pick(random, SIZES);
+    byte[] b = bytes(random, k * n);
+    byte[] zeros = bytes(random, n);
+    if (format == WeightFormat.I8) {
+      java.util.Arrays.fill(zeros, (byte) (type == DataType.INT8 ? 0 : 128));
+    }
+    boolean turned = random.nextBoolean();
+    int even = (k + 1) / 2 * 2;
+    byte[] a = new byte[m * even * 2];
+    int[] numbers = new int[m * even];
+    for (int i = 0; i < numbers.length; i++) {
+      numbers[i] = i % even < k ? random.nextInt(511) - 255 : 0;
+      a[2 * i] = (byte) numbers[i];
+      a[2 * i + 1] = (byte) (numbers[i] >> 8);
+    }
+    int unroll = 1 + random.nextInt(4);
+    int mr = 1 + random.nextInt(8);
+    int nr = 4 * (1 + random.nextInt(4));
+    Schedule schedule =
+        new Schedule(
+            mr,
+            nr,
+            mr * pick(random, 1, 3, 40),
+            nr * pick(random, 1, 3, 40),
+            unroll * pick(random, 1, 3, 16, 1000),
+            unroll,
+            random.nextBoolean(),
+            random.nextBoolean() ? Order.M : Order.N);
+    boolean scaled = random.nextBoolean();
+    Matmul spec =
+        new Matmul(
+            k,
+            n,
+            Layout.PANELS,
+            format,
+            scaled ? Programs.bias() : null,
+            scaled ? List.of(Extra.VECTOR) : List.of());
+    Buffer right = rig.packed(format, type, b, zeros, k, n, turned);
+    Buffer left = rig.bytes(random.nextInt(4), a);
+    Buffer out = rig.output(m * n * 4, 4 * random.nextInt(4));
+    rig.arg(MatmulKernel.A, left);
+    rig.arg(MatmulKernel.B, right);
+    rig.arg(MatmulKernel.C, out);
+    int mBlocks = MatmulKernel.blocks(m, schedule.mc());
+    int nBlocks = MatmulKernel.blocks(n, schedule.nc());
+    rig.args(MatmulKernel.M, m, -1, -1, 0, 0, 0, mBlocks, nBlocks, schedule.mc(), schedule.nc());
+    float[] bias = KernelRig.random(random, n);
+    rig.args(MatmulKernel.EXTRAS, rig.input(bias).address(), 0, 0);
+    rig.run(spec, schedule, KernelRig.FMA, mBlocks * nBlocks, 0);
+    float[] found = rig.read(out);
+    for (int i = 0; i < m * n; i++) {
+      int sum = 0;
+      for (int p = 0; p < k; p++) {
+        int column = i % n;
+        byte weight = b[turned ? column * k + p : p * n + column];
+        sum += numbers[i / n * even + p] * (number(type, weight) - number(type, zeros[column]));
+      }
+      float wanted = scaled ? sum + bias[i % n] : sum;
+      assertThat(found[i])
+          .as("%s m=%s %s row %s column %s", spec, m, schedule.text(), i / n, i % n)
+          .isEqualTo(wanted);
+    }
+  }
+
+  /** As ONNX defines it, with NaN passed over when the range is taken. */
+  @ParameterizedTest
+  @EnumSource(names = {"U8", "I16"})
+  void quantisesByTheRangeOfTheTensor(Quantised to) {
+    for (int seed = 0; seed < 60; seed++) {
+      Random random = new Random(seed);
+      rig.reset();
+      int rows = pick(random, SIZES);
+      int columns = pick(random, 1, 2, 3, 7, 8, 9, 31, 384);
+      float[] x = KernelRig.random(random, rows * columns);
+      float shift = pick(random, -2, 0, 0, 0, 2);
+      for (int i = 0; i < x.length; i++) {
+        x[i] = seed % 10 == 3 ? 0 : x[i] * pick(random, 1, 1, 1, 5) + shift;
+      }
+      if (seed % 10 == 4) {
+        x[x.length / 2] = Float.NaN;
+      }
+      int pieces = (x.length + QuantizeKernel.PIECE - 1) / QuantizeKernel.PIECE;
+      int even = to == Quantised.U8 ? columns : (columns + 1) / 2 * 2;
+      Buffer in = rig.input(4 * random.nextInt(4), x);
+      Buffer extremes = rig.output(8 * pieces, 0);
+      Buffer out = rig.output(rows * even * (to == Quantised.U8 ? 1 : 2), 0);
+      Buffer facts = rig.output(8, 0);
+      rig.args(0, in.address(), extremes.address(), x.length);
+      rig.run(new KernelSpec.Range(), KernelRig.PLAIN, pieces);
+      rig.args(
+          0, in.address(), extremes.address(), pieces, out.address(), facts.address(), columns, 0);
+      rig.run(new KernelSpec.Quantize(to), KernelRig.PLAIN, rows);
+      float least = 0;
+      float most = 0;
+      for (float v : x) {
+        least = v < least ? v : least;
+        most = v > most ? v : most;
+      }
+      float scale = least == most ? 1 : (most - least) / 255;
+      float zero = (float) Math.rint(Math.max(0, Math.min(255, -least / scale)));
+      assertThat(rig.read(facts)).as("seed %s", seed).containsExactly(scale, zero);
+      byte[] found = rig.readBytes(out);
+      for (int i = 0; i < rows * even; i++) {
+        float v = i % even < columns ? x[i / even * columns + i % even] : 0;
+        int wanted =
+            i % even >= columns
+                ? 0
+                : Float.isNaN(v)
+                    ? (int) -zero
+                    : (int) Math.max(-zero, Math.min(255 - zero, Math.rint(v / scale)));
+        int got =
+            to == Quantised.U8
+                ? (found[i] & 255) - (int) zero
+                : (found[2 * i] & 255) + 256 * found[2 * i + 1];
+        assertThat(got).as("seed %s: %s", seed, v).isEqualTo(wanted);
+      }
+    }
+  }
+
+  @Test
+  void quantisesByRows() {
+    for (int seed = 0; seed < 40; seed++) {
+      Random random = new Random(seed);
+      rig.reset();
+      int rows = pick(random, SIZES);
+      int columns = pick(random, 1, 2, 3, 7, 8, 9, 31, 384);
+      float[] x = KernelRig.random(random, rows * columns);
+      for (int i = 0; i < columns; i++) {
+        x[i] = 0;
+      }
+      int even = (columns + 1) / 2 * 2;
+      int most = QuantizeKernel.magnitude(columns);
+      Buffer in = rig.input(4 * random.nextInt(4), x);
+      Buffer out = rig.output(rows * even * 2, 0);
+      Buffer facts = rig.output(4 * rows, 0);
+      rig.args(0, in.address(), 0, 0, out.address(), facts.address(), columns, most);
+      rig.run(new KernelSpec.Quantize(Quantised.ROWS), KernelRig.PLAIN, rows);
+      byte[] found = rig.readBytes(out);
+      float[] scales = rig.read(facts);
+      for (int i = 0; i < rows * even; i++) {
+        int got = (found[2 * i] & 255) + 256 * found[2 * i + 1];
+        float v = i % even < columns ? x[i / even * columns + i % even] : 0;
+        assertThat(got * scales[i / even])
+            .isBetween(v - 0.51f * scales[i / even], v + 0.51f * scales[i / even]);
+        assertThat(Math.abs(got)).isLessThanOrEqualTo(most);
+      }
+      assertThat(scales[0]).isEqualTo(1);
+    }
+  }
+}
