@@ -17,7 +17,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Runs the cases: all engines of a case take turns, in rounds, with a probe of the peak between.
@@ -30,7 +29,7 @@ public final class Comparison {
   private static final double FOREIGN = 0.15;
 
   private static final Duration WARM = Duration.ofMillis(400);
-  private static final Duration SLICE = Duration.ofMillis(60);
+  private static final Duration SLICE = Duration.ofMillis(80);
   private static final String PEAK = Front.PREFIX + "peers/peak.wasm";
 
   private final Browser browser;
@@ -75,17 +74,15 @@ public final class Comparison {
     cases.forEach(
         each -> models.computeIfAbsent(each.model(), model -> new ArrayList<>()).add(each));
     List<CaseResult> results = new ArrayList<>();
-    models.forEach((model, workloads) -> results.addAll(model(model, workloads)));
+    models.values().forEach(workloads -> results.addAll(model(workloads)));
     return new ComparisonResult(browser.version(), settings.peers(), results);
   }
 
   /** The cases of one model, which stays loaded in each engine's tab. */
-  private List<CaseResult> model(String name, List<Workload> workloads) {
-    byte[] onnx = workloads.getFirst().onnx();
-    String url = Front.PREFIX + "peers/" + name + ".onnx";
-    front.serve(url, "application/octet-stream", onnx, Map.of());
+  private List<CaseResult> model(List<Workload> workloads) {
     Map<Workload, TensorData> expected = new LinkedHashMap<>();
-    try (Oracle oracle = new Oracle(onnx)) {
+    ModelFiles files = new ModelFiles(front, workloads.getFirst());
+    try (Oracle oracle = new Oracle(files.onnx())) {
       for (Workload workload : workloads) {
         expected.put(workload, oracle.run(workload.inputs()).values().iterator().next());
       }
@@ -95,11 +92,11 @@ public final class Comparison {
       try (Turns turns = new Turns(threads)) {
         for (Workload workload : workloads) {
           progress.accept(workload.name() + ", " + threads + " threads");
-          results.add(turns.run(workload, url, expected.get(workload)));
+          results.add(turns.run(workload, files, expected.get(workload)));
         }
       }
     }
-    front.withdraw(url);
+    files.close();
     return results;
   }
 
@@ -120,14 +117,14 @@ public final class Comparison {
               .put("flops", PeakProbe.FLOPS));
     }
 
-    CaseResult run(Workload workload, String url, TensorData expected) {
+    CaseResult run(Workload workload, ModelFiles files, TensorData expected) {
       Map<Engine, Measured> failed = new EnumMap<>(Engine.class);
       List<Engine> ready = new ArrayList<>();
       List<Engine> all = new ArrayList<>(List.of(Engine.QUERN));
       settings.peers().stream().filter(peer -> peer.takes(workload.kind())).forEach(all::add);
       for (Engine engine : all) {
         try {
-          ready(engine, workload, url, expected);
+          ready(engine, workload, files, expected);
           ready.add(engine);
         } catch (PeerException | BrowserException e) {
           failed.put(engine, new Measured.Refused(e.getMessage()));
@@ -136,19 +133,18 @@ public final class Comparison {
       return rounds(workload, ready, failed);
     }
 
-    private void ready(Engine engine, Workload workload, String url, TensorData expected) {
+    private void ready(Engine engine, Workload workload, ModelFiles files, TensorData expected) {
       EnginePage page =
           pages.computeIfAbsent(
               engine, each -> EnginePage.open(browser, front, each.id(), threads));
-      ObjectNode model =
-          JsonMapper.shared().createObjectNode().put("key", workload.model()).put("onnx", url);
-      page.load(model);
+      page.load(files.model(engine.format(), workload));
       page.prepare(workload.inputs(), expected);
       page.run(WARM);
       if (settings.tuning().isPositive()) {
         page.settle(settings.tuning());
       }
       page.run(WARM);
+      MachineLoad.awaitRest();
     }
 
     private CaseResult rounds(Workload workload, List<Engine> ready, Map<Engine, Measured> failed) {
@@ -182,6 +178,7 @@ public final class Comparison {
         double before = peak.peak();
         EnginePage.Slice slice = pages.get(engine).run(SLICE);
         slices.put(engine, slice);
+        MachineLoad.awaitRest();
         if (engine == Engine.QUERN) {
           double after = peak.peak();
           double rate = workload.flops() / Statistics.median(slice.milliseconds()) / 1e6;
@@ -210,7 +207,8 @@ public final class Comparison {
                 ? new Measured.Timed(
                     slices.stream().map(EnginePage.Slice::milliseconds).toList(),
                     slices.stream().flatMap(slice -> slice.engineMilliseconds().stream()).toList(),
-                    worst)
+                    worst,
+                    pages.get(engine).facts())
                 : new Measured.Wrong(worst, workload.tolerance()));
       }
       List<Double> peaks = rounds.stream().flatMap(round -> round.peaks().stream()).toList();

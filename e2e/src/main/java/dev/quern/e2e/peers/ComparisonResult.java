@@ -78,6 +78,7 @@ public record ComparisonResult(String browser, List<Engine> peers, List<CaseResu
           node.put("engineMedianMs", Statistics.median(timed.engineMilliseconds()));
         }
         node.put("error", timed.worst());
+        node.set("facts", timed.facts());
       }
       case Refused refused -> node.put("notSupported", refused.message());
       case Wrong wrong -> node.put("wrong", wrong.worst()).put("tolerance", wrong.tolerance());

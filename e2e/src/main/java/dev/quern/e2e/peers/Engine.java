@@ -10,16 +10,35 @@ import java.util.stream.Collectors;
 
 /** One row an engine: Quern, and those that it is measured against. */
 public enum Engine {
-  QUERN("quern", "Quern", EnumSet.allOf(Kind.class)),
-  ORT("ort", "ONNX Runtime Web", EnumSet.allOf(Kind.class));
+  QUERN("quern", "Quern", Format.ONNX, EnumSet.allOf(Kind.class)),
+  ORT("ort", "ONNX Runtime Web", Format.ONNX, EnumSet.allOf(Kind.class)),
+  TFJS("tfjs", "TensorFlow.js", Format.WEIGHTS, EnumSet.of(Kind.MATMUL, Kind.MINILM)),
+  JAX("jax", "jax-js", Format.WEIGHTS, EnumSet.of(Kind.MATMUL, Kind.MINILM)),
+  TRANSFORMERS(
+      "transformers",
+      "Transformers.js",
+      Format.HUB_FOLDER,
+      EnumSet.of(Kind.MINILM, Kind.MINILM_INT8));
+
+  /** In which form an engine gets a model. */
+  enum Format {
+    /** The ONNX file. */
+    ONNX,
+    /** The constants of the ONNX file, for a library of operators; its script writes the model. */
+    WEIGHTS,
+    /** A folder laid out like a repository of a model hub. */
+    HUB_FOLDER
+  }
 
   private final String id;
   private final String label;
+  private final Format format;
   private final Set<Kind> kinds;
 
-  Engine(String id, String label, Set<Kind> kinds) {
+  Engine(String id, String label, Format format, Set<Kind> kinds) {
     this.id = id;
     this.label = label;
+    this.format = format;
     this.kinds = kinds;
   }
 
@@ -46,6 +65,11 @@ public enum Engine {
   /** Its name for people. */
   public String label() {
     return label;
+  }
+
+  /** In which form it gets a model. */
+  Format format() {
+    return format;
   }
 
   /** Whether there is a model of that kind for it. */

@@ -18,13 +18,13 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** A tab with one engine in it; see {@code driver.js} for what the page does. */
 final class EnginePage implements AutoCloseable {
-  private static final String BASE = Front.PREFIX + "peers/";
+  static final String BASE = Front.PREFIX + "peers/";
   private static final Duration LIMIT = Duration.ofMinutes(2);
   private static final AtomicInteger NEXT = new AtomicInteger();
 
-  /** The scripts of the pages; all are served, the page of an engine loads its own. */
+  /** Scripts beside those of the engines; all are served, the page of an engine loads its own. */
   private static final List<String> SCRIPTS =
-      List.of("driver.js", "peak.js", "peak-worker.js", "quern.js", "ort.js");
+      List.of("driver.js", "weights.js", "peak.js", "peak-worker.js");
 
   /** Times of some runs in a row, in milliseconds, and how far off their outputs were. */
   record Slice(List<Double> milliseconds, List<Double> engineMilliseconds, double worst) {}
@@ -41,7 +41,11 @@ final class EnginePage implements AutoCloseable {
   /** Serves the pages' files; once for a front. */
   static void serve(Front front, Optional<Path> packages) {
     front.serve(BASE + "page.html", "text/html; charset=utf-8", Resources.text("page.html"));
-    for (String script : SCRIPTS) {
+    List<String> scripts = new ArrayList<>(SCRIPTS);
+    for (Engine engine : Engine.values()) {
+      scripts.add(engine.id() + ".js");
+    }
+    for (String script : scripts) {
       front.serve(BASE + script, "text/javascript; charset=utf-8", Resources.text(script));
     }
     packages.ifPresent(folder -> front.serveFolder(BASE + "npm/", folder));

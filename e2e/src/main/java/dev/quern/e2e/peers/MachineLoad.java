@@ -18,6 +18,9 @@ final class MachineLoad {
   /** One hundredth of a second, the unit of the counters on Linux. */
   private static final double TICK = 0.01;
 
+  private static final Duration LOOK = Duration.ofMillis(50);
+  private static final int LOOKS = 60;
+
   /** Columns of the first line after its name: all but idle (3) and waiting for a disk (4). */
   private static final List<Integer> BUSY = List.of(0, 1, 2, 5, 6, 7);
 
@@ -38,9 +41,27 @@ final class MachineLoad {
     return Math.max(0, (busySeconds() - busy) - (ownSeconds() - own)) / seconds;
   }
 
-  /** Processor seconds of this process and of what it started since, over the time that went by. */
-  double ownCores() {
-    return (ownSeconds() - own) / ((System.nanoTime() - start) / 1e9);
+  /**
+   * Waits until what this process has started rests: threads of ONNX Runtime Web wait busily for
+   * most of a second after a run, and would take a core from the engine whose turn is next.
+   */
+  static void awaitRest() {
+    for (int look = 0; look < LOOKS; look++) {
+      double before = startedSeconds();
+      pause(LOOK);
+      if (startedSeconds() - before <= TICK) {
+        return;
+      }
+    }
+  }
+
+  private static void pause(Duration time) {
+    try {
+      Thread.sleep(time);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new PeerException("interrupted while waiting for an idle machine", e);
+    }
   }
 
   /**
@@ -52,12 +73,7 @@ final class MachineLoad {
     long end = System.nanoTime() + patience.toNanos();
     while (true) {
       MachineLoad load = start();
-      try {
-        Thread.sleep(1000);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new PeerException("interrupted while waiting for an idle machine", e);
-      }
+      pause(Duration.ofSeconds(1));
       double foreign = load.foreignCores();
       if (foreign <= cores) {
         return OptionalDouble.empty();
@@ -80,13 +96,16 @@ final class MachineLoad {
     }
   }
 
-  /** Of the processes that live: so no tab may close between two looks. */
   private static double ownSeconds() {
-    ProcessHandle self = ProcessHandle.current();
-    return Stream.concat(Stream.of(self), self.descendants())
-            .flatMap(process -> process.info().totalCpuDuration().stream())
-            .mapToLong(Duration::toMillis)
-            .sum()
-        / 1e3;
+    return startedSeconds() + seconds(ProcessHandle.current());
+  }
+
+  /** Of the processes that live: so no tab may close between two looks. */
+  private static double startedSeconds() {
+    return ProcessHandle.current().descendants().mapToDouble(MachineLoad::seconds).sum();
+  }
+
+  private static double seconds(ProcessHandle process) {
+    return process.info().totalCpuDuration().map(Duration::toMillis).orElse(0L) / 1e3;
   }
 }

@@ -1,6 +1,7 @@
 package dev.quern.e2e.peers;
 
 import java.util.List;
+import tools.jackson.databind.JsonNode;
 
 /** What came of one engine in one case. */
 sealed interface Measured {
@@ -10,8 +11,14 @@ sealed interface Measured {
    * @param milliseconds seen by the page, from the call to the output in its hands; in each round
    * @param engineMilliseconds the same inside the engine, if it tells
    * @param worst the largest difference of an output over the largest value
+   * @param facts what the engine tells about itself afterwards: {@code memoryBytes} of WebAssembly,
+   *     {@code threads}, {@code version}
    */
-  record Timed(List<List<Double>> milliseconds, List<Double> engineMilliseconds, double worst)
+  record Timed(
+      List<List<Double>> milliseconds,
+      List<Double> engineMilliseconds,
+      double worst,
+      JsonNode facts)
       implements Measured {
     double min() {
       return all().getFirst();

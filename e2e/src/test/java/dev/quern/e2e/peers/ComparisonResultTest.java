@@ -10,12 +10,14 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** What is made of measured times, without a browser. */
 class ComparisonResultTest {
+  private static final JsonNode NONE = JsonMapper.shared().createObjectNode();
   private static final Timed FAST =
-      new Timed(List.of(List.of(2.0, 4.0), List.of(3.0)), List.of(1.5), 1e-6);
-  private static final Timed SLOW = new Timed(List.of(List.of(9.0, 6.0)), List.of(), 2e-6);
+      new Timed(List.of(List.of(2.0, 4.0), List.of(3.0)), List.of(1.5), 1e-6, NONE);
+  private static final Timed SLOW = new Timed(List.of(List.of(9.0, 6.0)), List.of(), 2e-6, NONE);
 
   private static CaseResult row(Map<Engine, Measured> engines) {
     return new CaseResult("matmul 1x2x3", 2, 12, engines, 100, 0.75, false);

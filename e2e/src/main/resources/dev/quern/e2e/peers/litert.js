@@ -1,0 +1,57 @@
+/* LiteRT.js: its build with threads and relaxed SIMD; JSPI, which excludes threads, is of use with a GPU only. */
+import { Tensor, loadAndCompile, loadLiteRt } from './npm/@litertjs/core/dist/index.js';
+
+let runtime;
+
+/** What the model takes: 32-bit integers, and images as [batch, height, width, channels]. */
+function converted({ data, dims }, { dtype, shape }) {
+  if (dtype === 'int32') {
+    return Int32Array.from(data, Number);
+  }
+  if (dims.length !== 4 || shape[1] === dims[1]) {
+    return Float32Array.from(data, Number);
+  }
+  const [batch, channels, height, width] = dims;
+  const moved = new Float32Array(data.length);
+  const area = height * width;
+  for (let b = 0; b < batch; b++) {
+    for (let c = 0; c < channels; c++) {
+      for (let p = 0; p < area; p++) {
+        moved[(b * area + p) * channels + c] = data[(b * channels + c) * area + p];
+      }
+    }
+  }
+  return moved;
+}
+
+export async function load(model, { threads }) {
+  runtime ??= loadLiteRt(new URL('./npm/@litertjs/core/wasm/', import.meta.url).href, {
+    threads: true,
+  });
+  await runtime;
+  const loaded = await loadAndCompile(model.tflite, {
+    accelerator: 'wasm',
+    cpuOptions: { numThreads: threads },
+  });
+  const made = new WeakMap();
+  const details = loaded.getInputDetails();
+  return {
+    async run(tensors) {
+      let given = made.get(tensors);
+      if (!given) {
+        given = details.map((detail) => {
+          const own = tensors[detail.name] ?? Object.values(tensors)[0];
+          return { data: converted(own, detail), shape: [...detail.shape] };
+        });
+        made.set(tensors, given);
+      }
+      const inputs = given.map(({ data, shape }) => new Tensor(data, shape));
+      const outputs = await loaded.run(inputs);
+      const data = await outputs[0].data();
+      [...inputs, ...outputs].forEach((tensor) => tensor.delete());
+      return { y: { data } };
+    },
+    facts: () => ({ threads }),
+    release: () => loaded.delete(),
+  };
+}
