@@ -62,20 +62,20 @@ final class AttentionLowering {
     args.add(Arg.number(sk.times(Dim.of(kRow * 4L))));
     args.add(Arg.number(sk.times(Dim.of(vRow * 4L))));
     args.add(Arg.number(sq.times(Dim.of(widthV * 4L))));
+    Dim blocks = AttentionKernel.blocks(sq);
+    args.add(Arg.number(blocks));
     args.addAll(maskArgs);
-    Dim items = batch.times(Dim.of(heads));
-    Dim pairs = items.times(sq).times(sk);
+    Dim matrices = batch.times(Dim.of(heads));
+    Dim pairs = matrices.times(sq).times(sk);
     planner.step(
         node.name(),
         new KernelSpec.Attention(
             depth, depthV, qRow, kRow, vRow, widthV, (float) node.real("scale", 1), mask),
         args,
-        new Work.Items(items, sq.times(sk).times(Dim.of(depth))),
-        // The kernel rounds the keys up to a multiple of four.
-        sk.plus(Dim.of(3))
-            .times(Dim.of(4))
-            .times(Dim.of(depth + AttentionKernel.ROWS))
-            .plus(Dim.of(64)),
+        new Work.Items(
+            matrices.times(blocks),
+            sq.min(Dim.of(AttentionKernel.QUERIES)).times(sk).times(Dim.of(depth))),
+        AttentionKernel.scratch(depth, depthV, sk),
         pairs.times(Dim.of(2L * (depth + depthV))));
   }
 

@@ -3,6 +3,7 @@ package dev.quern.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.quern.graph.Dim;
 import dev.quern.kernel.KernelRig.Buffer;
 import dev.quern.kernel.KernelSpec.Attention;
 import dev.quern.schedule.Features;
@@ -134,10 +135,12 @@ class AttentionKernelTest {
           sk * kvRow() * 4,
           sk * kvRow() * 4,
           sq * outRow * 4);
+      int blocks = (sq + AttentionKernel.QUERIES - 1) / AttentionKernel.QUERIES;
+      rig.args(AttentionKernel.BLOCKS, blocks);
       rig.arg(AttentionKernel.MASK, rig.input(4 * random.nextInt(4), masks));
       rig.args(AttentionKernel.MASK_BATCH, maskBatch, maskHead, maskRow);
-      int scratch = (int) AttentionKernel.scratch(depth, sk);
-      rig.run(spec(), null, features, batch * heads, scratch);
+      int scratch = (int) AttentionKernel.scratch(depth, depthV, Dim.of(sk)).constant();
+      rig.run(spec(), null, features, batch * heads * blocks, scratch);
       float[] found = rig.read(out);
       float[] dense = new float[batch * sq * heads * depthV];
       for (int i = 0; i < found.length; i++) {
@@ -202,7 +205,7 @@ class AttentionKernelTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 17, 31, 33, 64, 127})
+  @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 17, 31, 33, 64, 127, 193, 200})
   void agreesWithTheDefinition(int length) {
     Random random = new Random(length);
     for (Mask mask : Mask.values()) {
