@@ -8,7 +8,10 @@
     (local $y i32)
     (local $scale i32)
     (local $bias i32)
-    (local $four v128)
+    (local $four0 v128)
+    (local $four1 v128)
+    (local $four2 v128)
+    (local $four3 v128)
     (local $value v128)
     (local $mean_four v128)
     (local $inverse_four v128)
@@ -37,10 +40,56 @@
         i32.add
         local.set $x
         v128.const i32x4 0 0 0 0
-        local.set $four
+        local.set $four0
+        v128.const i32x4 0 0 0 0
+        local.set $four1
+        v128.const i32x4 0 0 0 0
+        local.set $four2
+        v128.const i32x4 0 0 0 0
+        local.set $four3
         f32.const 0.0
         local.set $sum
         local.get $columns
+        i32.const 16
+        i32.div_u
+        local.set $left
+        local.get $left
+        if
+          loop
+            local.get $x
+            v128.load
+            local.get $four0
+            f32x4.add
+            local.set $four0
+            local.get $x
+            v128.load offset=16
+            local.get $four1
+            f32x4.add
+            local.set $four1
+            local.get $x
+            v128.load offset=32
+            local.get $four2
+            f32x4.add
+            local.set $four2
+            local.get $x
+            v128.load offset=48
+            local.get $four3
+            f32x4.add
+            local.set $four3
+            local.get $x
+            i32.const 64
+            i32.add
+            local.set $x
+            local.get $left
+            i32.const 1
+            i32.sub
+            local.tee $left
+            br_if 0
+          end
+        end
+        local.get $columns
+        i32.const 15
+        i32.and
         i32.const 2
         i32.shr_u
         local.set $left
@@ -49,9 +98,9 @@
           loop
             local.get $x
             v128.load
-            local.get $four
+            local.get $four0
             f32x4.add
-            local.set $four
+            local.set $four0
             local.get $x
             i32.const 16
             i32.add
@@ -86,14 +135,26 @@
             br_if 0
           end
         end
-        local.get $four
+        local.get $four0
+        local.get $four1
+        f32x4.add
+        local.set $four0
+        local.get $four0
+        local.get $four2
+        f32x4.add
+        local.set $four0
+        local.get $four0
+        local.get $four3
+        f32x4.add
+        local.set $four0
+        local.get $four0
         f32x4.extract_lane 0
-        local.get $four
+        local.get $four0
         f32x4.extract_lane 1
         f32.add
-        local.get $four
+        local.get $four0
         f32x4.extract_lane 2
-        local.get $four
+        local.get $four0
         f32x4.extract_lane 3
         f32.add
         f32.add
@@ -116,10 +177,80 @@
         i32.add
         local.set $x
         v128.const i32x4 0 0 0 0
-        local.set $four
+        local.set $four0
+        v128.const i32x4 0 0 0 0
+        local.set $four1
+        v128.const i32x4 0 0 0 0
+        local.set $four2
+        v128.const i32x4 0 0 0 0
+        local.set $four3
         f32.const 0.0
         local.set $sum
         local.get $columns
+        i32.const 16
+        i32.div_u
+        local.set $left.2
+        local.get $left.2
+        if
+          loop
+            local.get $x
+            v128.load
+            local.get $mean_four
+            f32x4.sub
+            local.set $value
+            local.get $value
+            local.get $value
+            f32x4.mul
+            local.get $four0
+            f32x4.add
+            local.set $four0
+            local.get $x
+            v128.load offset=16
+            local.get $mean_four
+            f32x4.sub
+            local.set $value
+            local.get $value
+            local.get $value
+            f32x4.mul
+            local.get $four1
+            f32x4.add
+            local.set $four1
+            local.get $x
+            v128.load offset=32
+            local.get $mean_four
+            f32x4.sub
+            local.set $value
+            local.get $value
+            local.get $value
+            f32x4.mul
+            local.get $four2
+            f32x4.add
+            local.set $four2
+            local.get $x
+            v128.load offset=48
+            local.get $mean_four
+            f32x4.sub
+            local.set $value
+            local.get $value
+            local.get $value
+            f32x4.mul
+            local.get $four3
+            f32x4.add
+            local.set $four3
+            local.get $x
+            i32.const 64
+            i32.add
+            local.set $x
+            local.get $left.2
+            i32.const 1
+            i32.sub
+            local.tee $left.2
+            br_if 0
+          end
+        end
+        local.get $columns
+        i32.const 15
+        i32.and
         i32.const 2
         i32.shr_u
         local.set $left.2
@@ -134,9 +265,9 @@
             local.get $value
             local.get $value
             f32x4.mul
-            local.get $four
+            local.get $four0
             f32x4.add
-            local.set $four
+            local.set $four0
             local.get $x
             i32.const 16
             i32.add
@@ -177,14 +308,26 @@
             br_if 0
           end
         end
-        local.get $four
+        local.get $four0
+        local.get $four1
+        f32x4.add
+        local.set $four0
+        local.get $four0
+        local.get $four2
+        f32x4.add
+        local.set $four0
+        local.get $four0
+        local.get $four3
+        f32x4.add
+        local.set $four0
+        local.get $four0
         f32x4.extract_lane 0
-        local.get $four
+        local.get $four0
         f32x4.extract_lane 1
         f32.add
-        local.get $four
+        local.get $four0
         f32x4.extract_lane 2
-        local.get $four
+        local.get $four0
         f32x4.extract_lane 3
         f32.add
         f32.add
@@ -228,6 +371,94 @@
         i32.load offset=56
         local.set $bias
         local.get $columns
+        i32.const 16
+        i32.div_u
+        local.set $left.3
+        local.get $left.3
+        if
+          loop
+            local.get $y
+            local.get $x
+            v128.load
+            local.get $mean_four
+            f32x4.sub
+            local.get $inverse_four
+            f32x4.mul
+            local.get $scale
+            v128.load
+            f32x4.mul
+            local.get $bias
+            v128.load
+            f32x4.add
+            v128.store
+            local.get $y
+            local.get $x
+            v128.load offset=16
+            local.get $mean_four
+            f32x4.sub
+            local.get $inverse_four
+            f32x4.mul
+            local.get $scale
+            v128.load offset=16
+            f32x4.mul
+            local.get $bias
+            v128.load offset=16
+            f32x4.add
+            v128.store offset=16
+            local.get $y
+            local.get $x
+            v128.load offset=32
+            local.get $mean_four
+            f32x4.sub
+            local.get $inverse_four
+            f32x4.mul
+            local.get $scale
+            v128.load offset=32
+            f32x4.mul
+            local.get $bias
+            v128.load offset=32
+            f32x4.add
+            v128.store offset=32
+            local.get $y
+            local.get $x
+            v128.load offset=48
+            local.get $mean_four
+            f32x4.sub
+            local.get $inverse_four
+            f32x4.mul
+            local.get $scale
+            v128.load offset=48
+            f32x4.mul
+            local.get $bias
+            v128.load offset=48
+            f32x4.add
+            v128.store offset=48
+            local.get $x
+            i32.const 64
+            i32.add
+            local.set $x
+            local.get $y
+            i32.const 64
+            i32.add
+            local.set $y
+            local.get $scale
+            i32.const 64
+            i32.add
+            local.set $scale
+            local.get $bias
+            i32.const 64
+            i32.add
+            local.set $bias
+            local.get $left.3
+            i32.const 1
+            i32.sub
+            local.tee $left.3
+            br_if 0
+          end
+        end
+        local.get $columns
+        i32.const 15
+        i32.and
         i32.const 2
         i32.shr_u
         local.set $left.3

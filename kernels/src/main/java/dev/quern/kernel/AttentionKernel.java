@@ -436,10 +436,7 @@ public final class AttentionKernel {
         code.get(line).get(row).op(I32_ADD).set(stop);
         code.get(line).get(sk).i32(2).op(I32_SHL, I32_ADD).set(past);
         code.whileLess(
-            past,
-            stop,
-            4,
-            () -> code.get(past).f32(Float.NEGATIVE_INFINITY).mem(F32_STORE, 0));
+            past, stop, 4, () -> code.get(past).f32(Float.NEGATIVE_INFINITY).mem(F32_STORE, 0));
         code.get(line).get(row).i32(5).op(I32_SHR_U).get(inverse).i32(4 * r).op(I32_ADD);
         code.call(softmax);
         code.increase(line, row);

@@ -19,6 +19,9 @@ public final class LayerNormKernel {
   public static final int Y = 3;
   public static final int COLUMNS = 4;
 
+  /** Vectors in a pass of the loops. */
+  private static final int VECTORS = 4;
+
   private final Code code;
   private final LayerNorm spec;
   private final Local columns;
@@ -26,7 +29,7 @@ public final class LayerNormKernel {
   private final Local y;
   private final Local scale;
   private final Local bias;
-  private final Local four;
+  private final List<Local> sums = new ArrayList<>();
   private final Local value;
   private final Local splat;
   private final Local factor;
@@ -43,7 +46,9 @@ public final class LayerNormKernel {
     y = code.local(ValueType.I32, "y");
     scale = code.local(ValueType.I32, "scale");
     bias = code.local(ValueType.I32, "bias");
-    four = code.local(ValueType.V128, "four");
+    for (int i = 0; i < VECTORS; i++) {
+      sums.add(code.local(ValueType.V128, "four" + i));
+    }
     value = code.local(ValueType.V128, "value");
     splat = code.local(ValueType.V128, "mean_four");
     factor = code.local(ValueType.V128, "inverse_four");
@@ -91,22 +96,28 @@ public final class LayerNormKernel {
 
   /** Leaves the sum over the row of what the bodies make of each element. */
   private void total(Runnable vector, Runnable scalar) {
-    code.f32x4(0).set(four).f32(0).set(sum);
+    sums.forEach(part -> code.f32x4(0).set(part));
+    code.f32(0).set(sum);
     Rows.floats(
         code,
         columns,
         List.of(x),
-        () -> {
-          code.get(x).mem(V128_LOAD, 0);
+        VECTORS,
+        i -> {
+          code.get(x).mem(V128_LOAD, 16L * i);
           vector.run();
-          code.get(four).op(F32X4_ADD).set(four);
+          code.get(sums.get(i)).op(F32X4_ADD).set(sums.get(i));
         },
         () -> {
           code.get(x).mem(F32_LOAD, 0);
           scalar.run();
           code.get(sum).op(F32_ADD).set(sum);
         });
-    Rows.fold(code, four, F32_ADD);
+    Local first = sums.getFirst();
+    for (Local part : sums.subList(1, VECTORS)) {
+      code.get(first).get(part).op(F32X4_ADD).set(first);
+    }
+    Rows.fold(code, first, F32_ADD);
     code.get(sum).op(F32_ADD);
   }
 
@@ -123,13 +134,14 @@ public final class LayerNormKernel {
         code,
         columns,
         pointers,
-        () -> {
-          code.get(y).get(x).mem(V128_LOAD, 0).get(splat).op(F32X4_SUB).get(factor);
-          code.op(F32X4_MUL).get(scale).mem(V128_LOAD, 0).op(F32X4_MUL);
+        VECTORS,
+        i -> {
+          code.get(y).get(x).mem(V128_LOAD, 16L * i).get(splat).op(F32X4_SUB).get(factor);
+          code.op(F32X4_MUL).get(scale).mem(V128_LOAD, 16L * i).op(F32X4_MUL);
           if (spec.bias()) {
-            code.get(bias).mem(V128_LOAD, 0).op(F32X4_ADD);
+            code.get(bias).mem(V128_LOAD, 16L * i).op(F32X4_ADD);
           }
-          code.mem(V128_STORE, 0);
+          code.mem(V128_STORE, 16L * i);
         },
         () -> {
           code.get(y).get(x).mem(F32_LOAD, 0).get(mean).op(F32_SUB).get(inverse);

@@ -2,8 +2,6 @@ package dev.quern.kernel;
 
 import static dev.quern.wasm.Opcode.*;
 
-import dev.quern.graph.ElementwiseProgram;
-import dev.quern.kernel.KernelSpec.Extra;
 import dev.quern.kernel.KernelSpec.Layout;
 import dev.quern.kernel.KernelSpec.Matmul;
 import dev.quern.kernel.TileCode.Stride;
@@ -75,7 +73,7 @@ public final class MatmulKernel {
   private final boolean blocked;
   private final int steps;
   private final Map<String, Function> tiles = new LinkedHashMap<>();
-  private Function epilogue;
+  private final MatmulEpilogue epilogue;
 
   private MatmulKernel(WasmModule.Builder module, String name, Matmul spec, Schedule schedule) {
     this.module = module;
@@ -85,6 +83,8 @@ public final class MatmulKernel {
     this.packed = spec.layout() == Layout.PANELS;
     this.steps = spec.steps();
     this.blocked = packed && schedule.kc() < steps;
+    this.epilogue =
+        spec.epilogue() == null ? null : new MatmulEpilogue(module, name, spec, schedule.fma());
   }
 
   /** Blocks of a size that cover a length. */
@@ -124,10 +124,10 @@ public final class MatmulKernel {
   /** Adds the kernel to a module. */
   static Function emit(WasmModule.Builder module, String name, Matmul spec, Schedule schedule) {
     MatmulKernel kernel = new MatmulKernel(module, name, spec, schedule);
-    if (spec.epilogue() != null && ElementwiseCode.heavy(spec.epilogue())) {
-      kernel.epilogue = kernel.epilogueFunction();
-    }
     for (Width width : kernel.widths()) {
+      if (kernel.epilogue != null) {
+        kernel.epilogue.prepare(width.vectors(), kernel.isBehind(width));
+      }
       kernel.tile(schedule.mr(), width);
       for (int rows : TileCode.tails(schedule.mr())) {
         kernel.tile(rows, width);
@@ -157,27 +157,14 @@ public final class MatmulKernel {
     return widths;
   }
 
+  /** Whether the epilogue runs on the tile when it is stored: see {@link MatmulEpilogue}. */
+  private boolean isBehind(Width width) {
+    return epilogue != null && epilogue.isHeavy() && packed && width.last() == 4;
+  }
+
   private Width tail() {
     int columns = spec.n() % schedule.nr();
     return new Width(blocks(columns, 4), columns % 4 == 0 ? 4 : columns % 4);
-  }
-
-  private Function epilogueFunction() {
-    ElementwiseProgram program = spec.epilogue();
-    StringBuilder signature = new StringBuilder();
-    for (int i = 0; i < program.inputs().size(); i++) {
-      signature.append('v');
-    }
-    return module.function(
-        name + "_epilogue",
-        FunctionType.of(signature + ":v"),
-        code -> {
-          List<Local> inputs = new ArrayList<>();
-          for (int i = 0; i < program.inputs().size(); i++) {
-            inputs.add(code.parameter(i));
-          }
-          code.get(new ElementwiseCode(code, program, true, schedule.fma()).emit(inputs));
-        });
   }
 
   // --- a tile ---
@@ -244,22 +231,33 @@ public final class MatmulKernel {
           packed && !blocked ? null : code.parameter(7),
           steps,
           schedule.unroll());
-      if (spec.epilogue() != null || spec.format().isWhole()) {
-        if (blocked) {
-          code.get(phase).i32(LAST_BLOCK).op(I32_AND).if_(this::finish);
-        } else {
-          finish();
-        }
+      boolean behind = isBehind(width);
+      if (spec.format().isWhole() || (epilogue != null && !behind)) {
+        whenComplete(() -> {
+          tile.finish();
+          if (epilogue != null && !behind) {
+            epilogue.apply(code, place(), rows, width.vectors(), tile::accumulator);
+          }
+        });
       }
       store();
+      if (behind) {
+        whenComplete(() -> epilogue.applyBehind(code, place(), c, rows, width.vectors()));
+      }
     }
 
-    /** What is done to complete sums. */
-    private void finish() {
-      tile.finish();
-      if (spec.epilogue() != null) {
-        epilogue();
+    /** Runs the body once the sums are complete. */
+    private void whenComplete(Runnable body) {
+      if (blocked) {
+        code.get(phase).i32(LAST_BLOCK).op(I32_AND).if_(body);
+      } else {
+        body.run();
       }
+    }
+
+    private MatmulEpilogue.Place place() {
+      return new MatmulEpilogue.Place(
+          step, code.parameter(4), code.parameter(5), code.parameter(6));
     }
 
     private Local bytes(int argument, String label) {
@@ -295,63 +293,6 @@ public final class MatmulKernel {
               code.get(pointer).mem(V128_LOAD, offset + 16L * j).set(tile.accumulator(r, j));
             }
           });
-    }
-
-    private void epilogue() {
-      List<Local> pointers = new ArrayList<>();
-      List<Local> strides = new ArrayList<>();
-      List<Local> values = new ArrayList<>();
-      for (int e = 0; e < spec.extras().size(); e++) {
-        Local pointer = code.local(ValueType.I32, "e" + e);
-        Local stride = code.local(ValueType.I32, "e_row" + e);
-        int word = EXTRAS + 3 * e;
-        code.get(step).mem(I32_LOAD, StepRecord.arg(word + 1)).set(stride);
-        code.get(step).mem(I32_LOAD, StepRecord.arg(word));
-        code.get(code.parameter(6)).get(step).mem(I32_LOAD, StepRecord.arg(word + 2));
-        code.op(I32_MUL, I32_ADD).get(code.parameter(4)).get(stride).op(I32_MUL, I32_ADD);
-        if (spec.extras().get(e) == Extra.VECTOR) {
-          code.get(code.parameter(5)).i32(2).op(I32_SHL, I32_ADD);
-        }
-        code.set(pointer);
-        pointers.add(pointer);
-        strides.add(stride);
-        values.add(code.local(ValueType.V128, "e_v" + e));
-      }
-      ElementwiseCode inline =
-          epilogue == null
-              ? new ElementwiseCode(code, spec.epilogue(), true, schedule.fma())
-              : null;
-      for (int r = 0; r < rows; r++) {
-        for (int j = 0; j < width.vectors(); j++) {
-          Local accumulator = tile.accumulator(r, j);
-          for (int e = 0; e < values.size(); e++) {
-            if (spec.extras().get(e) == Extra.VECTOR) {
-              code.get(pointers.get(e)).mem(V128_LOAD, 16L * j).set(values.get(e));
-            } else if (j == 0) {
-              code.get(pointers.get(e)).mem(V128_LOAD32_SPLAT, 0).set(values.get(e));
-            }
-          }
-          apply(inline, accumulator, values);
-        }
-        for (int e = 0; e < values.size() && r + 1 < rows; e++) {
-          code.increase(pointers.get(e), strides.get(e));
-        }
-      }
-    }
-
-    private void apply(ElementwiseCode inline, Local accumulator, List<Local> values) {
-      if (inline == null) {
-        code.get(accumulator);
-        for (Local value : values) {
-          code.get(value);
-        }
-        code.call(epilogue).set(accumulator);
-        return;
-      }
-      List<Local> inputs = new ArrayList<>();
-      inputs.add(accumulator);
-      inputs.addAll(values);
-      code.get(inline.emit(inputs)).set(accumulator);
     }
 
     private void store() {

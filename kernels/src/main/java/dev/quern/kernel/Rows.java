@@ -7,6 +7,7 @@ import dev.quern.wasm.Local;
 import dev.quern.wasm.Opcode;
 import dev.quern.wasm.ValueType;
 import java.util.List;
+import java.util.function.IntConsumer;
 
 /** Loops along rows of floats, four at a time and then one by one. */
 final class Rows {
@@ -38,6 +39,38 @@ final class Rows {
     Local left = code.local(ValueType.I32, "left");
     code.get(count).i32(2).op(I32_SHR_U).set(left);
     times(code, left, pointers, 16, vector);
+    code.get(count).i32(3).op(I32_AND).set(left);
+    times(code, left, pointers, 4, scalar);
+  }
+
+  /**
+   * Like {@link #floats}, but with so many vectors in a pass of the loop, so that sums may be kept
+   * in as many parts: an addition takes four cycles and two can begin in each.
+   *
+   * @param vectors a power of two
+   * @param vector is given the number of the vector in the pass
+   */
+  static void floats(
+      Code code,
+      Local count,
+      List<Local> pointers,
+      int vectors,
+      IntConsumer vector,
+      Runnable scalar) {
+    Local left = code.local(ValueType.I32, "left");
+    code.get(count).i32(4 * vectors).op(I32_DIV_U).set(left);
+    times(
+        code,
+        left,
+        pointers,
+        16 * vectors,
+        () -> {
+          for (int i = 0; i < vectors; i++) {
+            vector.accept(i);
+          }
+        });
+    code.get(count).i32(4 * vectors - 1).op(I32_AND).i32(2).op(I32_SHR_U).set(left);
+    times(code, left, pointers, 16, () -> vector.accept(0));
     code.get(count).i32(3).op(I32_AND).set(left);
     times(code, left, pointers, 4, scalar);
   }

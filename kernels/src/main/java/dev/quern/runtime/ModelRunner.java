@@ -457,7 +457,6 @@ public final class ModelRunner {
                 bucket,
                 machine.features(),
                 limits.registers(),
-                limits.l1Bytes(),
                 limits.l2Bytes(),
                 machine.threads()));
   }

@@ -9,7 +9,7 @@ package dev.quern.schedule;
 public final class CostModel {
   private static final double PER_CYCLE = 2;
   private static final double ISSUE = 4;
-  private static final double LATENCY = 4.3;
+  private static final double LATENCY = 4;
 
   /** Loop counter, compare, branch and the pointer of each operand, once in a pass. */
   private static final double LOOP = 5;
@@ -30,7 +30,8 @@ public final class CostModel {
     double sums = mr * panels;
     double loads = mr + panels;
     double arithmetic = fma ? sums : 2 * sums;
-    double cycles = Math.max(LATENCY, arithmetic / PER_CYCLE);
+    // A tile whose sums barely hide the latency of a multiply-add is slowed by both.
+    double cycles = Math.sqrt(Math.hypot(square(arithmetic / PER_CYCLE), square(LATENCY)));
     cycles = Math.max(cycles, loads / PER_CYCLE);
     cycles = Math.max(cycles, (arithmetic + loads + LOOP / unroll) / ISSUE);
     // Nothing overlaps perfectly: a little of each bound shows.
@@ -57,6 +58,10 @@ public final class CostModel {
       useful += weight * rows * panels;
     }
     return cycles / useful;
+  }
+
+  private static double square(double value) {
+    return value * value;
   }
 
   private static double columns(

@@ -89,7 +89,6 @@ public final class MatmulBench {
             RowBucket.of(shape.m),
             KernelRig.FMA,
             Heuristic.DEFAULT_REGISTERS,
-            Heuristic.DEFAULT_L1_BYTES,
             Heuristic.DEFAULT_L2_BYTES,
             1));
     int[][] tiles = {{6, 8}, {5, 8}, {4, 8}, {3, 12}, {2, 16}, {4, 12}};

@@ -18,8 +18,7 @@ class HeuristicTest {
             for (int threads : new int[] {1, 2, 16}) {
               for (Features features : new Features[] {FMA, Features.BASELINE}) {
                 Schedule schedule =
-                    Heuristic.schedule(
-                        k, n, bucket, features, registers, 32 << 10, 1 << 20, threads);
+                    Heuristic.schedule(k, n, bucket, features, registers, 1 << 20, threads);
                 assertThat(schedule.problems(features)).as(schedule.text()).isEmpty();
                 assertThat(schedule.registers()).isLessThanOrEqualTo(registers);
                 assertThat(schedule.mr()).isLessThanOrEqualTo(bucket.most());
@@ -33,35 +32,44 @@ class HeuristicTest {
 
   @Test
   void takesATileThatFillsFifteenRegistersWithoutSpilling() {
-    // V8 on x64, 2026-11-22: 3x12, 6x8 and 2x16 are within 6 % of each other; 4x12 spills.
+    // V8 on x64, 2026-11-25: 6x8 reaches 0.95 of the peak, 5x8 0.90, 3x12 0.87; 4x12 spills.
     for (RowBucket bucket : new RowBucket[] {RowBucket.TENS, RowBucket.HUNDRED, RowBucket.MORE}) {
-      Schedule schedule = Heuristic.schedule(384, 1536, bucket, FMA, 15, 32 << 10, 1 << 20, 1);
-      assertThat(schedule.mr() + "x" + schedule.nr()).isIn("3x12", "6x8", "2x16", "5x8");
+      Schedule schedule = Heuristic.schedule(384, 1536, bucket, FMA, 15, 1 << 20, 1);
+      assertThat(schedule.mr() + "x" + schedule.nr()).isIn("6x8", "5x8");
       assertThat(schedule.fma()).isTrue();
     }
   }
 
   @Test
   void oneRowUsesAWideTile() {
-    Schedule schedule = Heuristic.schedule(384, 384, RowBucket.ONE, FMA, 15, 32 << 10, 1 << 20, 1);
+    Schedule schedule = Heuristic.schedule(384, 384, RowBucket.ONE, FMA, 15, 1 << 20, 1);
     assertThat(schedule.mr()).isEqualTo(1);
     assertThat(schedule.nr()).isGreaterThanOrEqualTo(16);
   }
 
   @Test
   void givesEachThreadSeveralBlocks() {
-    Schedule schedule =
-        Heuristic.schedule(384, 1536, RowBucket.TENS, FMA, 15, 32 << 10, 1 << 20, 4);
+    Schedule schedule = Heuristic.schedule(384, 1536, RowBucket.TENS, FMA, 15, 1 << 20, 4);
     int blocks = (1536 + schedule.nc() - 1) / schedule.nc();
     assertThat(blocks).isGreaterThanOrEqualTo(8);
   }
 
   @Test
-  void deepMatmulsAreCutIntoEqualBlocksThatFitL1() {
-    Schedule schedule =
-        Heuristic.schedule(1536, 384, RowBucket.HUNDRED, FMA, 15, 32 << 10, 1 << 20, 1);
-    assertThat(schedule.kc()).isLessThan(1536);
-    assertThat(4 * schedule.kc() * (schedule.mr() + schedule.nr())).isLessThanOrEqualTo(32 << 10);
+  void cutsOnlyVeryDeepMatmulsAndThoseIntoEqualBlocks() {
+    assertThat(schedule(1536, RowBucket.HUNDRED).kc()).isEqualTo(1536);
+    assertThat(schedule(3072, RowBucket.HUNDRED).kc()).isEqualTo(1536);
+  }
+
+  @Test
+  void rowsOfABlockStayInTheSecondLevelCache() {
+    for (RowBucket bucket : new RowBucket[] {RowBucket.HUNDRED, RowBucket.MORE}) {
+      Schedule schedule = schedule(1536, bucket);
+      assertThat(4 * schedule.kc() * schedule.mc()).isLessThanOrEqualTo(1 << 20);
+    }
+  }
+
+  private static Schedule schedule(int k, RowBucket bucket) {
+    return Heuristic.schedule(k, 384, bucket, FMA, 15, 1 << 20, 1);
   }
 
   @Test

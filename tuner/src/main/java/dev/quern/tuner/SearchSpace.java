@@ -91,14 +91,7 @@ public record SearchSpace(int k, int n, RowBucket bucket, DeviceProfile profile)
   /** What the first inference uses. */
   public Schedule heuristic() {
     return Heuristic.schedule(
-        k,
-        n,
-        bucket,
-        profile.useful(),
-        profile.registers(),
-        profile.l1Bytes(),
-        profile.l2Bytes(),
-        profile.threads());
+        k, n, bucket, profile.useful(), profile.registers(), profile.l2Bytes(), profile.threads());
   }
 
   private double cost(Schedule tile) {
@@ -117,7 +110,7 @@ public record SearchSpace(int k, int n, RowBucket bucket, DeviceProfile profile)
         // One row shares nothing of B between rows, so that its tile never fills many registers.
         boolean fills = 100 * used >= REGISTER_FILL * registers || mr == bucket.most();
         if (used <= registers && fills && used >= Math.min(9, registers)) {
-          tiles.add(blocked(mr, nr, Heuristic.unroll(mr, nr), fma));
+          tiles.add(blocked(mr, nr, Heuristic.UNROLL, fma));
         }
       }
     }
@@ -126,7 +119,7 @@ public record SearchSpace(int k, int n, RowBucket bucket, DeviceProfile profile)
 
   private Schedule blocked(int mr, int nr, int unroll, boolean fma) {
     return Heuristic.blocked(
-        k, n, bucket, mr, nr, unroll, fma, profile.l1Bytes(), profile.l2Bytes(), profile.threads());
+        k, n, bucket, mr, nr, unroll, fma, profile.l2Bytes(), profile.threads());
   }
 
   /** The tile with other blocks, orders and unrolls, likeliest first. */

@@ -60,7 +60,7 @@ class MiniLmTuningTest {
     Graph graph =
         Passes.optimise(
             GraphImporter.importModel(OnnxReader.read(memory.view(Control.FREE, file.length))));
-    Limits limits = new Limits(profile.registers(), profile.l1Bytes(), profile.l2Bytes());
+    Limits limits = new Limits(profile.registers(), profile.l2Bytes());
     return ModelRunner.load(machine, graph, limits, Control.FREE + file.length);
   }
 

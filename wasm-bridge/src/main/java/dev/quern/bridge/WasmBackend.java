@@ -44,7 +44,7 @@ final class WasmBackend implements Backend {
   static WasmBackend load(BrowserMachine machine, Graph graph, Request request, long top) {
     DeviceProfile stored = stored(request);
     DeviceProfile profile = stored == null ? measured(machine, request, top) : stored;
-    Limits limits = new Limits(profile.registers(), profile.l1Bytes(), profile.l2Bytes());
+    Limits limits = new Limits(profile.registers(), profile.l2Bytes());
     ModelRunner runner = ModelRunner.load(machine, graph, limits, top);
     if (request.integer("threads") == 0) {
       machine.memory().putInt(Control.THREADS, Math.min(profile.threads(), machine.threads()));

@@ -105,7 +105,7 @@ public final class SelfCheck {
     out.append("schedules");
     for (RowBucket bucket : RowBucket.values()) {
       Schedule schedule =
-          Heuristic.schedule(384, 1536, bucket, FEATURES, 15, 32 << 10, 512 << 10, 2);
+          Heuristic.schedule(384, 1536, bucket, FEATURES, 15, 512 << 10, 2);
       out.append(' ').append(bucket.label()).append(": ").append(schedule.text());
     }
     try {
@@ -136,7 +136,7 @@ public final class SelfCheck {
             gelu,
             List.of(KernelSpec.Extra.VECTOR));
     Schedule schedule =
-        Heuristic.schedule(384, 1536, RowBucket.HUNDRED, FEATURES, 15, 32 << 10, 512 << 10, 2);
+        Heuristic.schedule(384, 1536, RowBucket.HUNDRED, FEATURES, 15, 512 << 10, 2);
     byte[] module =
         Kernels.module(List.of(new Kernels.Placed(spec, schedule, 1)), FEATURES, Control.TABLE_SIZE)
             .encode();
