@@ -21,13 +21,20 @@ import picocli.CommandLine.Spec;
     hidden = true,
     description = {
       "Makes model files that the benchmark and the tests use, and prints their paths.",
-      "Names: mobilenet-v2."
+      "A name that there is not is answered with those that there are."
     })
 final class ModelsCommand implements Callable<Integer> {
   private static final Map<String, Supplier<Path>> MODELS = new LinkedHashMap<>();
 
   static {
-    MODELS.put("mobilenet-v2", Models::mobileNetV2);
+    MODELS.put("mobilenet-v2.onnx", Models::mobileNetV2);
+    MODELS.put("mobilenet-v2.tflite", Models::tfliteMobileNetV2);
+    MODELS.put("matmul-128x384x1536.tflite", () -> Models.tfliteMatmul(128, 384, 1536));
+    MODELS.put("matmul-128x768x3072.tflite", () -> Models.tfliteMatmul(128, 768, 3072));
+    MODELS.put("matmul-1x768x3072.tflite", () -> Models.tfliteMatmul(1, 768, 3072));
+    MODELS.put("minilm-1x32.tflite", () -> Models.tfliteMiniLm(1, 32));
+    MODELS.put("minilm-1x128.tflite", () -> Models.tfliteMiniLm(1, 128));
+    MODELS.put("minilm-8x128.tflite", () -> Models.tfliteMiniLm(8, 128));
   }
 
   @Spec private CommandSpec spec;

@@ -84,4 +84,13 @@ record Convolution(
     }
     return result;
   }
+
+  /** The weights as TensorFlow Lite has them: [out, height, width, in]; TF.js' if depthwise. */
+  float[] weightsOhwi() {
+    int out = outputs();
+    // [height · width · in, out] transposed; depthwise both have [1, height, width, channels].
+    return depthwise
+        ? weights.values()
+        : OnnxWeights.transposed(weights.values(), weights.values().length / out, out);
+  }
 }

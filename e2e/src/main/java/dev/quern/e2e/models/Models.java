@@ -1,8 +1,13 @@
 package dev.quern.e2e.models;
 
+import dev.quern.e2e.bench.Inputs;
+import dev.quern.e2e.models.TfliteBuilder.Activation;
+import dev.quern.e2e.models.TfliteFile.Value;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
+import java.util.Objects;
 
 /**
  * The model files that are measured and tested with. Each is made when it is first asked for, and
@@ -42,6 +47,55 @@ public final class Models {
         () ->
             TfjsToOnnx.convert(
                 mobileNetV2Source(), "MobileNetV2", IMAGE, "image", "probabilities"));
+  }
+
+  /**
+   * {@link #mobileNetV2} as {@code .tflite}. Input {@code image} [1, 224, 224, 3]: RGB from 0 to 1.
+   * Output {@code probabilities} [1, 5].
+   */
+  public static Path tfliteMobileNetV2() {
+    return CACHE.file(
+        "mobilenet-v2-1.4",
+        "tflite",
+        () ->
+            TfjsToTflite.convert(
+                mobileNetV2Source(), "MobileNetV2", IMAGE, "image", "probabilities"));
+  }
+
+  /**
+   * A matrix product as {@code .tflite}: {@code y} [m, n] = {@code x} [m, k] · w [k, n], w constant
+   * and that of {@link dev.quern.e2e.bench.MatmulModel}.
+   */
+  public static Path tfliteMatmul(int m, int k, int n) {
+    return CACHE.file(
+        "matmul-" + m + "x" + k + "x" + n,
+        "tflite",
+        () -> {
+          TfliteBuilder out = new TfliteBuilder(4 * k * n);
+          float[] weights = OnnxWeights.transposed(Inputs.random(k * n), k, n);
+          Value w = out.constant("w", weights, n, k);
+          Value x = out.input("x", m, k);
+          return out.bytes("matmul", out.fullyConnected("y", x, w, null, Activation.NONE));
+        });
+  }
+
+  /**
+   * all-MiniLM-L6-v2, f32, as {@code .tflite} for one batch and length. Inputs {@code input_ids},
+   * {@code attention_mask}, {@code token_type_ids} [batch, seq], 32-bit integers; output {@code
+   * last_hidden_state} [batch, seq, 384].
+   */
+  public static Path tfliteMiniLm(int batch, int seq) {
+    return CACHE.file(
+        "minilm-" + batch + "x" + seq,
+        "tflite",
+        () -> MiniLmTflite.make(new OnnxWeights(miniLm()), batch, seq));
+  }
+
+  private static byte[] miniLm() throws IOException {
+    String name = "/all-minilm-l6-v2.onnx";
+    try (InputStream in = Objects.requireNonNull(Models.class.getResourceAsStream(name), name)) {
+      return in.readAllBytes();
+    }
   }
 
   private static TfjsModel mobileNetV2Source() throws IOException {

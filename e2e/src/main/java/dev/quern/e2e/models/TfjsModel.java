@@ -25,19 +25,6 @@ record TfjsModel(List<TfjsNode> nodes, Map<String, Weight> weights) {
       }
       return values[0];
     }
-
-    /** The values of a matrix [rows, columns] as [columns, rows]. */
-    float[] transposed() {
-      int rows = shape.get(0);
-      int columns = shape.get(1);
-      float[] result = new float[values.length];
-      for (int row = 0; row < rows; row++) {
-        for (int column = 0; column < columns; column++) {
-          result[column * rows + row] = values[row * columns + column];
-        }
-      }
-      return result;
-    }
   }
 
   /** Reads a model whose weights are uint8 with a scale and a minimum each. */

@@ -150,7 +150,10 @@ final class TfjsToOnnx {
     }
     int features = weights.shape().get(0);
     int classes = weights.shape().get(1);
-    onnx.constant("classifier.weight", TensorData.of(weights.transposed(), classes, features));
+    onnx.constant(
+        "classifier.weight",
+        TensorData.of(
+            OnnxWeights.transposed(weights.values(), features, classes), classes, features));
     onnx.constant("classifier.bias", TensorData.of(bias.values(), classes));
     add(
         "Gemm",
