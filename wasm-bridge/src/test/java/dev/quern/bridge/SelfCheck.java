@@ -104,8 +104,7 @@ public final class SelfCheck {
   private static void schedules(StringBuilder out) {
     out.append("schedules");
     for (RowBucket bucket : RowBucket.values()) {
-      Schedule schedule =
-          Heuristic.schedule(384, 1536, bucket, FEATURES, 15, 512 << 10, 2);
+      Schedule schedule = Heuristic.schedule(384, 1536, bucket, FEATURES, 15, 512 << 10, 2);
       out.append(' ').append(bucket.label()).append(": ").append(schedule.text());
     }
     try {
