@@ -113,6 +113,9 @@ final class ElementwiseCode {
     if (step.op() == ElementwiseOp.POW && power(step.operands().get(1), operands.get(0))) {
       return;
     }
+    if (step.op() == ElementwiseOp.DIV && reciprocal(step.operands().get(1), operands.get(0))) {
+      return;
+    }
     if (step.op().isLogical() || operandType == DataType.BOOL) {
       logical(step.op(), operands);
       return;
@@ -124,14 +127,38 @@ final class ElementwiseCode {
     }
   }
 
-  /** Powers that products say, and leave to vectors; false if the exponent is not such a one. */
-  private boolean power(int exponent, Local base) {
-    int index = exponent - program.inputs().size();
-    if (index < 0 || program.instructions().get(index).op() != ElementwiseOp.CONSTANT) {
+  /**
+   * Where the device may round multiplications as it likes, a division by a number is one by its
+   * reciprocal, within 1 ulp: a division takes as long as five multiplications.
+   */
+  private boolean reciprocal(int divisor, Local dividend) {
+    Instruction constant = constant(divisor);
+    if (!lanes.fma() || constant == null) {
       return false;
     }
-    Instruction constant = program.instructions().get(index);
-    if (constant.type() != DataType.FLOAT) {
+    float inverse = 1 / (float) constant.number();
+    if (!(Math.abs(inverse) >= Float.MIN_NORMAL && Math.abs(inverse) <= Float.MAX_VALUE)) {
+      return false;
+    }
+    lanes.get(dividend).constant(inverse).mul();
+    return true;
+  }
+
+  /** The instruction that makes a register, if it is a constant f32; else null. */
+  private Instruction constant(int register) {
+    int index = register - program.inputs().size();
+    if (index < 0) {
+      return null;
+    }
+    Instruction step = program.instructions().get(index);
+    boolean fits = step.op() == ElementwiseOp.CONSTANT && step.type() == DataType.FLOAT;
+    return fits ? step : null;
+  }
+
+  /** Powers that products say, and leave to vectors; false if the exponent is not such a one. */
+  private boolean power(int exponent, Local base) {
+    Instruction constant = constant(exponent);
+    if (constant == null) {
       return false;
     }
     double number = constant.number();

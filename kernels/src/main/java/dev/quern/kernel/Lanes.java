@@ -43,6 +43,11 @@ final class Lanes {
     return vector ? ValueType.V128 : ValueType.F32;
   }
 
+  /** Whether multiplications may be rounded as the device likes. */
+  boolean fma() {
+    return fma;
+  }
+
   boolean vector() {
     return vector;
   }
