@@ -1,5 +1,6 @@
 package dev.quern.e2e.models;
 
+import dev.quern.e2e.bench.Inputs;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -17,8 +18,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Files that were made once, in a folder. A file's name holds a digest of the makers, which are all
- * classes of this package, so that a file of an older maker is never taken; it is deleted.
+ * Files that were made once, in a folder. A file's name holds a digest of what it is made by and
+ * from, so that an older file is never taken; it is deleted.
  */
 final class ModelCache {
   /** Makes one file. */
@@ -37,31 +38,40 @@ final class ModelCache {
     this.version = version;
   }
 
-  /** A cache whose version is the digest of the classes of this package. */
-  static ModelCache ofThisPackage(Path folder) {
+  /**
+   * A cache whose version is the digest of the classes of this package, which are the makers, of
+   * those that give random weights, and of a file that pins the packages of weights.
+   */
+  static ModelCache ofThisPackage(Path folder, Path lock) {
     try {
       Path source =
           Path.of(ModelCache.class.getProtectionDomain().getCodeSource().getLocation().toURI());
       if (Files.isDirectory(source)) {
-        return new ModelCache(folder, digest(source));
+        return new ModelCache(folder, digest(source, lock));
       }
       try (FileSystem jar = FileSystems.newFileSystem(source)) {
-        return new ModelCache(folder, digest(jar.getPath("/")));
+        return new ModelCache(folder, digest(jar.getPath("/"), lock));
       }
     } catch (Exception e) {
       throw new ModelFileException("the classes that make model files cannot be read: " + e, e);
     }
   }
 
-  private static String digest(Path root) throws IOException, NoSuchAlgorithmException {
+  private static String digest(Path root, Path lock) throws IOException, NoSuchAlgorithmException {
     MessageDigest digest = MessageDigest.getInstance("SHA-256");
-    Path own = root.resolve(ModelCache.class.getPackageName().replace('.', '/'));
+    digest.update(Files.readAllBytes(lock));
+    digest.update(Files.readAllBytes(root.resolve(path(Inputs.class.getName()) + ".class")));
+    Path own = root.resolve(path(ModelCache.class.getPackageName()));
     try (Stream<Path> files = Files.walk(own)) {
       for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
         digest.update(Files.readAllBytes(file));
       }
     }
     return HexFormat.of().formatHex(digest.digest()).substring(0, DIGITS);
+  }
+
+  private static String path(String name) {
+    return name.replace('.', '/');
   }
 
   /**

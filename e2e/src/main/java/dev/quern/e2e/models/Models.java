@@ -18,7 +18,10 @@ public final class Models {
   public static final int IMAGE = 224;
 
   private static final Path TARGET = target();
-  private static final ModelCache CACHE = ModelCache.ofThisPackage(TARGET.resolve("models"));
+  private static final NpmFolder PACKAGES = new NpmFolder(TARGET.resolveSibling("models"));
+  private static final ModelCache CACHE =
+      ModelCache.ofThisPackage(
+          TARGET.resolve("models"), PACKAGES.path().resolve("package-lock.json"));
 
   private Models() {}
 
@@ -99,10 +102,9 @@ public final class Models {
   }
 
   private static TfjsModel mobileNetV2Source() throws IOException {
-    NpmFolder packages = new NpmFolder(TARGET.resolveSibling("models"));
-    packages.install();
+    PACKAGES.install();
     Path unpacked = TARGET.resolve("models/nsfwjs");
-    packages.node("unpack.cjs", unpacked.toString());
+    PACKAGES.node("unpack.cjs", unpacked.toString());
     return TfjsModel.read(unpacked.resolve("model.json"), unpacked.resolve("weights.bin"));
   }
 }
