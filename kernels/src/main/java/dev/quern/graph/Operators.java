@@ -88,6 +88,14 @@ public final class Operators {
     row("MatMulInteger", BYTE, 2, 4, QuantRules::matMulInteger);
     row("QLinearMatMul", BYTE, 8, 8, QuantRules::qLinearMatMul);
 
+    row("Conv", REAL, 2, 3, ImageRules::conv);
+    row("MaxPool", REAL, 1, 1, ImageRules::maxPool);
+    row("AveragePool", REAL, 1, 1, ImageRules::averagePool);
+    row("GlobalMaxPool", REAL, 1, 1, s -> ImageRules.globalPool(s, "ReduceMax"));
+    row("GlobalAveragePool", REAL, 1, 1, s -> ImageRules.globalPool(s, "ReduceMean"));
+    row("BatchNormalization", REAL, 5, 5, ImageRules::batchNormalization);
+
+    row("Pad", ANY, 1, 4, ImageRules::pad);
     row("Gather", ANY, 2, 2, MovementRules::gather);
     row("Transpose", ANY, 1, 1, MovementRules::transpose);
     row("Slice", ANY, 1, 5, MovementRules::slice);

@@ -135,6 +135,9 @@ public final class Verifier {
         keepsType = false;
       }
       case "quern.Attention" -> attention(node, shape);
+      case "quern.Conv" -> conv(node, shape);
+      case "quern.MaxPool", "quern.AveragePool" ->
+          same(windows(node, shape(node, 0), shape(node, 0).dim(-1)), shape);
       case "Softmax", "LogSoftmax" -> {
         same(shape(node, 0), shape);
         demand(node.integer("axis", -1) == shape.rank() - 1, "the axis is not the last one");
@@ -148,6 +151,7 @@ public final class Verifier {
       }
       case "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd" ->
           same(reduced(node), shape);
+      case "Pad" -> same(padded(node), shape);
       case "Gather" -> gather(node, shape);
       case "Transpose" -> {
         demand(node.ints("perm").size() == shape(node, 0).rank(), "perm has the wrong length");
@@ -262,6 +266,56 @@ public final class Verifier {
 
   private static Shape batch(Shape shape) {
     return new Shape(shape.dims().subList(0, shape.rank() - 2));
+  }
+
+  /** The shape of what a window makes of an image {@code [n, h, w, c]}. */
+  private static Shape windows(Node node, Shape image, Dim channels) {
+    demand(image.rank() == 4, "the image " + image + " has not four axes");
+    demand(
+        node.ints("kernel").size() == 2
+            && node.ints("strides").size() == 2
+            && node.ints("dilations").size() == 2
+            && node.dims("pads").size() == 4,
+        "the window is not whole");
+    Window window = Window.of(node);
+    demand(window.kernelH() > 0 && window.kernelW() > 0, "the window is empty");
+    demand(window.strideH() > 0 && window.strideW() > 0, "a stride is 0");
+    return new Shape(
+        List.of(
+            image.dim(0), window.outputH(image.dim(1)), window.outputW(image.dim(2)), channels));
+  }
+
+  private void conv(Node node, Shape shape) {
+    Shape weights = shape(node, 1);
+    Shape image = shape(node, 0);
+    if (node.integer("planes", 0) != 0) {
+      demand(image.rank() == 4, "the image " + image + " has not four axes");
+      image = Site.permuted(image, List.of(0L, 2L, 3L, 1L));
+    }
+    demand(weights.rank() == 4, "the weights " + weights + " have not four axes");
+    demand(type(node, 1) == type(node, 0), "image and weights have different types");
+    Window window = Window.of(node);
+    same(weights.dim(2), Dim.of(window.kernelH()));
+    same(weights.dim(3), Dim.of(window.kernelW()));
+    same(image.dim(-1), weights.dim(1).times(Dim.of(node.integer("group", 1))));
+    same(windows(node, image, weights.dim(0)), shape);
+    if (node.hasProgram()) {
+      elementwise(node, 1, node.inputs().subList(2, node.inputs().size()), shape);
+      demand(node.program("program").result() == type(node, 0), "the epilogue's type differs");
+    } else {
+      demand(node.inputs().size() == 2, "it has operands without an epilogue");
+    }
+  }
+
+  private Shape padded(Node node) {
+    Shape x = shape(node, 0);
+    List<Dim> pads = node.dims("pads");
+    demand(pads.size() == 2 * x.rank(), "the pads are not two for each axis");
+    List<Dim> dims = new ArrayList<>();
+    for (int i = 0; i < x.rank(); i++) {
+      dims.add(x.dim(i).plus(pads.get(i)).plus(pads.get(x.rank() + i)));
+    }
+    return new Shape(dims);
   }
 
   private void attention(Node node, Shape shape) {

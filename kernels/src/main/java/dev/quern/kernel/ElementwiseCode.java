@@ -120,6 +120,9 @@ final class ElementwiseCode {
       logical(step.op(), operands);
       return;
     }
+    if (operandType == DataType.FLOAT && bounded(step, operands)) {
+      return;
+    }
     if (operandType == DataType.FLOAT) {
       FloatCode.emit(lanes, code, step.op(), operands);
     } else {
@@ -174,6 +177,29 @@ final class ElementwiseCode {
       lanes.get(base).mul();
     }
     return true;
+  }
+
+  /** A bound that is a number takes one instruction; false if there is none. */
+  private boolean bounded(Instruction step, List<Local> operands) {
+    if (step.op() != ElementwiseOp.MIN && step.op() != ElementwiseOp.MAX) {
+      return false;
+    }
+    for (int i = 0; i < 2; i++) {
+      int index = step.operands().get(i) - program.inputs().size();
+      if (index >= 0 && program.instructions().get(index).op() == ElementwiseOp.CONSTANT) {
+        float bound = (float) program.instructions().get(index).number();
+        if (!Float.isNaN(bound)) {
+          lanes.get(operands.get(1 - i));
+          if (step.op() == ElementwiseOp.MIN) {
+            lanes.atMost(bound);
+          } else {
+            lanes.atLeast(bound);
+          }
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   private void constant(DataType type, double number) {

@@ -21,6 +21,16 @@ public sealed interface KernelSpec {
     SPLAT
   }
 
+  /** How an extra operand of a convolution's epilogue is read. */
+  enum Operand {
+    /** A float a channel, the same for all pixels of an image: a bias, a gate. */
+    CHANNELS,
+    /** A float a pixel. */
+    PIXELS,
+    /** A float for each pixel and channel: a residual. */
+    ELEMENTS
+  }
+
   /** How B lies in memory. */
   enum Layout {
     /** Packed when the model is loaded: {@code [n/4][k][4]}, the last panel padded with zeros. */
@@ -215,6 +225,154 @@ public sealed interface KernelSpec {
     @Override
     public String signature() {
       return "copy bytes=" + bytes + " rank=" + rank + (contiguous ? " contiguous" : "");
+    }
+  }
+
+  /**
+   * {@code y = epilogue(x ∗ w, extras)} of an image that was widened before, f32. Weights are
+   * packed in panels for each group, in the order in which the window lies in the image: {@code
+   * [kernelH][kernelW][channels]}, or {@code [channels][kernelH][kernelW]} for planes.
+   *
+   * @param channels channels of a group of the image
+   * @param width channels of a group of the output
+   * @param planes whether the image is {@code [n, c, h, w]} and not {@code [n, h, w, c]}
+   * @param mr pixels of a register tile
+   * @param nr channels of a register tile, a multiple of 4
+   * @param epilogue null, or a program whose register 0 is the accumulator
+   */
+  record Conv(
+      int channels,
+      int width,
+      int groups,
+      int kernelH,
+      int kernelW,
+      int strideH,
+      int strideW,
+      int dilationH,
+      int dilationW,
+      boolean planes,
+      int mr,
+      int nr,
+      ElementwiseProgram epilogue,
+      List<Operand> extras)
+      implements KernelSpec {
+    public Conv {
+      extras = List.copyOf(extras);
+      if (planes && groups != 1) {
+        throw new KernelException("planes are not read in groups");
+      }
+    }
+
+    /** The depth of the product. */
+    public int k() {
+      return channels * kernelH * kernelW;
+    }
+
+    /** Bytes from a column of the image to the next. */
+    int pixel() {
+      return planes ? 4 : 4 * channels * groups;
+    }
+
+    /** Whether the columns of a window lie side by side. */
+    boolean joinsColumns() {
+      return dilationW == 1 && groups == 1;
+    }
+
+    /** Steps of k that lie side by side in the image. */
+    int piece() {
+      int columns = joinsColumns() ? kernelW : 1;
+      return planes ? columns : columns * channels;
+    }
+
+    @Override
+    public String signature() {
+      return "f32_conv"
+          + (planes ? "_planes" : "")
+          + " c="
+          + channels
+          + " n="
+          + width
+          + (groups == 1 ? "" : " groups=" + groups)
+          + window(kernelH, kernelW, strideH, strideW, dilationH, dilationW)
+          + " tile="
+          + mr
+          + "x"
+          + nr
+          + (epilogue == null ? "" : " epilogue=" + Signatures.of(epilogue) + extras);
+    }
+  }
+
+  private static String window(
+      int kernelH, int kernelW, int strideH, int strideW, int dilationH, int dilationW) {
+    return " kernel="
+        + kernelH
+        + "x"
+        + kernelW
+        + (strideH * strideW == 1 ? "" : " stride=" + strideH + "x" + strideW)
+        + (dilationH * dilationW == 1 ? "" : " dilation=" + dilationH + "x" + dilationW);
+  }
+
+  /**
+   * {@code y = epilogue(x ∗ w, extras)} with a window of its own for each channel, f32. The image
+   * is {@code [n, h, w, channels]}, the weights lie in panels of depth {@code kernelH · kernelW}.
+   */
+  record Depthwise(
+      int channels,
+      int kernelH,
+      int kernelW,
+      int strideH,
+      int strideW,
+      int dilationH,
+      int dilationW,
+      ElementwiseProgram epilogue,
+      List<Operand> extras)
+      implements KernelSpec {
+    public Depthwise {
+      extras = List.copyOf(extras);
+    }
+
+    @Override
+    public String signature() {
+      return "f32_depthwise c="
+          + channels
+          + window(kernelH, kernelW, strideH, strideW, dilationH, dilationW)
+          + (epilogue == null ? "" : " epilogue=" + Signatures.of(epilogue) + extras);
+    }
+  }
+
+  /**
+   * Maximum or average of windows of an image {@code [n, h, w, c]}, f32.
+   *
+   * @param whole whether an average is of the whole window, with zeros outside of the image
+   */
+  record Pool(
+      boolean max,
+      boolean whole,
+      int kernelH,
+      int kernelW,
+      int strideH,
+      int strideW,
+      int dilationH,
+      int dilationW)
+      implements KernelSpec {
+    @Override
+    public String signature() {
+      return (max ? "f32_max_pool" : "f32_average_pool")
+          + window(kernelH, kernelW, strideH, strideW, dilationH, dilationW)
+          + (whole ? " whole" : "");
+    }
+  }
+
+  /**
+   * Copies rows into longer rows among more rows.
+   *
+   * @param bytes of an element: 1, 4 or 8
+   * @param bits of the element that fills what is around
+   */
+  record Pad(int bytes, long bits) implements KernelSpec {
+    @Override
+    public String signature() {
+      return "pad bytes=" + bytes + " bits=" + bits;
     }
   }
 }

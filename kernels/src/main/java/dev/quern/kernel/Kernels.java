@@ -48,6 +48,10 @@ public final class Kernels {
       case KernelSpec.Reduce reduce -> ReduceKernel.emit(module, name, reduce);
       case KernelSpec.Gather gather -> GatherKernel.emit(module, name, gather);
       case KernelSpec.Copy copy -> CopyKernel.emit(module, name, copy);
+      case KernelSpec.Conv conv -> ConvKernel.emit(module, name, conv, fma);
+      case KernelSpec.Depthwise depthwise -> DepthwiseKernel.emit(module, name, depthwise, fma);
+      case KernelSpec.Pool pool -> PoolKernel.emit(module, name, pool);
+      case KernelSpec.Pad pad -> PadKernel.emit(module, name, pad);
     };
   }
 

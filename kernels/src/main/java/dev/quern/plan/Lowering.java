@@ -31,6 +31,10 @@ final class Lowering {
       case "quern.MatMulInteger" -> Quantising.lowerProduct(planner, node);
       case "quern.DynamicQuantize" -> Quantising.lower(planner, node);
       case "quern.Attention" -> AttentionLowering.lower(planner, node);
+      case "quern.Conv" -> ImageLowering.conv(planner, node);
+      case "quern.MaxPool" -> ImageLowering.pool(planner, node, true);
+      case "quern.AveragePool" -> ImageLowering.pool(planner, node, false);
+      case "Pad" -> ImageLowering.pad(planner, node);
       case "Softmax" -> lowering.softmax(false);
       case "LogSoftmax" -> lowering.softmax(true);
       case "LayerNormalization" -> lowering.layerNorm();

@@ -209,14 +209,51 @@ public final class Planner {
       }
       constants.add(constant);
     }
-    weights.add(new Weight(weights.size(), constants, zeros, format, k, transposed));
+    weights.add(new Weight(weights.size(), constants, zeros, format, k, transposed, 1));
+    weightIds.put(key, weights.size() - 1);
+    return weights.size() - 1;
+  }
+
+  /**
+   * The weights {@code [n, channels, kernelH, kernelW]} of a convolution in panels, a part for each
+   * group.
+   *
+   * @param channelsLast whether k is to be {@code [kernelH, kernelW, channels]}
+   */
+  int windows(String name, int groups, boolean channelsLast) {
+    String key = (channelsLast ? "l:" : "f:") + groups + ":" + name;
+    Integer known = weightIds.get(key);
+    if (known != null) {
+      return known;
+    }
+    Constant constant = graph.constants().get(name);
+    if (constant == null) {
+      throw new KernelException("its weights '" + name + "' are no constant");
+    }
+    List<Dim> dims = new ArrayList<>(constant.shape().dims());
+    int taps = (int) (dims.get(2).constant() * dims.get(3).constant());
+    int k = (int) dims.get(1).constant() * taps;
+    long width = dims.get(0).constant() / groups;
+    dims.set(0, Dim.of(width));
+    List<Constant> parts = new ArrayList<>();
+    for (int g = 0; g < groups; g++) {
+      long bytes = width * k * constant.type().bytes();
+      parts.add(
+          new Constant(
+              name + ":" + g,
+              constant.type(),
+              new Shape(dims),
+              groups == 1 ? constant.data() : constant.data().slice(g * bytes, bytes)));
+    }
+    int order = channelsLast && k > taps ? taps : 1;
+    weights.add(new Weight(weights.size(), parts, List.of(), WeightFormat.F32, k, true, order));
     weightIds.put(key, weights.size() - 1);
     return weights.size() - 1;
   }
 
   /** A weight that no constant of the graph is. */
   View weight(Constant made) {
-    weights.add(new Weight(weights.size(), List.of(made), List.of(), null, 0, false));
+    weights.add(new Weight(weights.size(), List.of(made), List.of(), null, 0, false, 1));
     return View.of(new Base.OfWeight(weights.size() - 1));
   }
 

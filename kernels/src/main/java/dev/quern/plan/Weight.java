@@ -12,6 +12,8 @@ import java.util.List;
  * @param format in panels of four columns (see {@code PackKernel}); null: as in the file
  * @param k rows of a packed weight
  * @param transposed whether the parts lie as {@code [n, k]}
+ * @param taps places of a window if the parts lie as {@code [n, k / taps, taps]} and k is to be
+ *     {@code [taps, k / taps]}; otherwise 1
  */
 public record Weight(
     int id,
@@ -19,7 +21,8 @@ public record Weight(
     List<byte[]> zeros,
     WeightFormat format,
     int k,
-    boolean transposed) {
+    boolean transposed,
+    int taps) {
   public Weight {
     parts = List.copyOf(parts);
     zeros = List.copyOf(zeros);

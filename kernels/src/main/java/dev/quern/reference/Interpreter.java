@@ -45,12 +45,16 @@ public final class Interpreter {
     KERNELS.put("quern.DynamicQuantize", QuantKernels::dynamicQuantize);
     KERNELS.put("quern.Dequantize", QuantKernels::dequantize);
     KERNELS.put("quern.Attention", MatrixKernels::attention);
+    KERNELS.put("quern.Conv", ImageKernels::conv);
+    KERNELS.put("quern.MaxPool", ImageKernels::maxPool);
+    KERNELS.put("quern.AveragePool", ImageKernels::averagePool);
     KERNELS.put("Softmax", RowKernels::softmax);
     KERNELS.put("LogSoftmax", RowKernels::logSoftmax);
     KERNELS.put("LayerNormalization", RowKernels::layerNormalization);
     for (String op : RowKernels.REDUCTIONS) {
       KERNELS.put(op, RowKernels::reduce);
     }
+    KERNELS.put("Pad", MovementKernels::pad);
     KERNELS.put("Gather", MovementKernels::gather);
     KERNELS.put("Transpose", MovementKernels::transpose);
     KERNELS.put("Slice", MovementKernels::slice);

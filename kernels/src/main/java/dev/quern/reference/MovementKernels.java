@@ -64,6 +64,33 @@ final class MovementKernels {
     return Strided.copy(x, offset, strides, call.dims());
   }
 
+  /** {@code Pad}: a constant around the tensor. */
+  static Tensor pad(Interpreter.Call call) {
+    Tensor x = call.input(0);
+    Tensor result = Tensor.zeros(x.type(), call.dims());
+    double value = call.node().real("value", 0);
+    switch (result.array()) {
+      case float[] a -> java.util.Arrays.fill(a, (float) value);
+      case double[] a -> java.util.Arrays.fill(a, value);
+      case long[] a -> java.util.Arrays.fill(a, (long) value);
+      case int[] a -> java.util.Arrays.fill(a, (int) value);
+      default -> java.util.Arrays.fill(result.bytes(), (byte) value);
+    }
+    int[] strides = Strided.rowMajor(call.dims());
+    List<Dim> pads = call.node().dims("pads");
+    int at = 0;
+    for (int i = 0; i < strides.length; i++) {
+      at += (int) pads.get(i).evaluate(call.symbols()) * strides[i];
+    }
+    int[] index = new int[x.rank()];
+    int width = x.rank() == 0 ? 1 : (int) x.dims()[x.rank() - 1];
+    for (int from = 0; from < x.size(); from += width) {
+      System.arraycopy(x.array(), from, result.array(), at, width);
+      at = Strided.advance(index, at, strides, x.dims(), x.rank() - 2);
+    }
+    return result;
+  }
+
   static Tensor concat(Interpreter.Call call) {
     Tensor result = Tensor.zeros(call.input(0).type(), call.dims());
     int axis = (int) call.node().integer("axis", 0);

@@ -2,6 +2,7 @@ package dev.quern.runtime;
 
 import dev.quern.graph.Constant;
 import dev.quern.kernel.PackKernel;
+import dev.quern.kernel.PackTapsKernel;
 import dev.quern.kernel.WholePacking;
 import dev.quern.plan.Weight;
 import java.util.ArrayList;
@@ -22,6 +23,10 @@ final class WeightLoader {
   private final long[] addresses;
   private final List<Span> used = new ArrayList<>();
   private final int packer;
+
+  /** Made when the first weight needs it: most models have no windows. */
+  private int tapsPacker = -1;
+
   private final long fileEnd;
   private long top;
   private long scratch;
@@ -90,11 +95,12 @@ final class WeightLoader {
 
   /** Bytes of a packed weight. */
   static long bytes(Weight weight) {
-    long n = 0;
+    long bytes = 0;
     for (Constant part : weight.parts()) {
-      n += part.shape().dim(weight.transposed() ? 0 : 1).constant();
+      long n = part.shape().dim(weight.transposed() ? 0 : 1).constant();
+      bytes += weight.format().bytes(weight.k(), n);
     }
-    return weight.format().bytes(weight.k(), n);
+    return bytes;
   }
 
   /** Over the weight's own bytes if they are together, nobody else's, and suffice. */
@@ -156,7 +162,9 @@ final class WeightLoader {
     int index = 0;
     for (Constant part : weight.parts()) {
       long n = part.shape().dim(weight.transposed() ? 0 : 1).constant();
-      if (weight.format().isWhole()) {
+      if (weight.taps() > 1) {
+        packTaps(weight, source, target, n);
+      } else if (weight.format().isWhole()) {
         byte[] zeros = weight.zeros().get(index++);
         machine.memory().ensure(at + zeros.length + 16);
         machine.memory().write(at, zeros, 0, zeros.length);
@@ -174,5 +182,14 @@ final class WeightLoader {
       source += part.data().size();
       target += weight.format().bytes(weight.k(), n);
     }
+  }
+
+  private void packTaps(Weight weight, long source, long target, long n) {
+    if (tapsPacker < 0) {
+      tapsPacker = machine.load(PackTapsKernel.module(machine.features().threads()).encode());
+    }
+    int taps = weight.taps();
+    int channels = weight.k() / taps;
+    machine.call(tapsPacker, "pack_taps", (int) source, (int) target, channels, taps, (int) n);
   }
 }

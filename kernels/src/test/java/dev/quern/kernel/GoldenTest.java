@@ -1,16 +1,21 @@
 package dev.quern.kernel;
 
+import static dev.quern.kernel.KernelSpec.Operand.CHANNELS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quern.graph.ElementwiseOp;
 import dev.quern.kernel.KernelSpec.Attention;
+import dev.quern.kernel.KernelSpec.Conv;
 import dev.quern.kernel.KernelSpec.Copy;
+import dev.quern.kernel.KernelSpec.Depthwise;
 import dev.quern.kernel.KernelSpec.Elementwise;
 import dev.quern.kernel.KernelSpec.Extra;
 import dev.quern.kernel.KernelSpec.Gather;
 import dev.quern.kernel.KernelSpec.LayerNorm;
 import dev.quern.kernel.KernelSpec.Layout;
 import dev.quern.kernel.KernelSpec.Matmul;
+import dev.quern.kernel.KernelSpec.Pad;
+import dev.quern.kernel.KernelSpec.Pool;
 import dev.quern.kernel.KernelSpec.Reduce;
 import dev.quern.kernel.KernelSpec.Reduction;
 import dev.quern.kernel.KernelSpec.Softmax;
@@ -69,7 +74,25 @@ class GoldenTest {
     REDUCE_ROWS(new Reduce(Reduction.MEAN, false), null, FMA, false),
     REDUCE_COLUMNS(new Reduce(Reduction.MAX, true), null, FMA, false),
     GATHER(new Gather(DataType.INT64), null, FMA, true),
-    COPY(new Copy(4, 4, false), null, FMA, false);
+    COPY(new Copy(4, 4, false), null, FMA, false),
+    CONV(
+        new Conv(8, 21, 2, 3, 3, 2, 1, 1, 2, false, 5, 8, Programs.bias(), List.of(CHANNELS)),
+        null,
+        FMA,
+        false),
+    CONV_PLANES(
+        new Conv(3, 24, 1, 3, 3, 2, 2, 1, 1, true, 4, 8, Programs.bias(), List.of(CHANNELS)),
+        null,
+        FMA,
+        false),
+    DEPTHWISE(new Depthwise(6, 3, 3, 1, 1, 1, 1, null, List.of()), null, FMA, false),
+    DEPTHWISE_GELU(
+        new Depthwise(23, 5, 3, 2, 2, 1, 2, Programs.biasGelu(), List.of(CHANNELS)),
+        null,
+        Features.BASELINE,
+        false),
+    MAX_POOL(new Pool(true, false, 3, 3, 2, 2, 1, 1), null, FMA, false),
+    PAD(new Pad(4, 0x3f800000), null, FMA, false);
 
     private final KernelSpec spec;
     private final Schedule schedule;

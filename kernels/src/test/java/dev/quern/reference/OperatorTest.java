@@ -177,6 +177,8 @@ class OperatorTest {
     movement();
     shapes();
     quantised();
+    images();
+    pads();
   }
 
   private static void elementwise() {
@@ -460,6 +462,159 @@ class OperatorTest {
     add("smaller", 13, "Expand", List.of(f32(3, 4), ints(1)));
     add("scalar", 13, "Expand", List.of(f32(), ints(2, 3)));
     add("bool", 13, "Expand", List.of(bool(3, 1), ints(3, 4)));
+  }
+
+  private static void images() {
+    long[] same = {1, 1, 1, 1};
+    add("3x3", 13, "Conv", List.of(f32(2, 3, 7, 9), weights(f32(5, 3, 3, 3)), f32(5)));
+    add("pointwise", 13, "Conv", List.of(f32(2, 3, 7, 9), weights(f32(5, 3, 1, 1)), f32(5)));
+    add(
+        "no bias",
+        13,
+        "Conv",
+        List.of(f32(1, 3, 7, 9), weights(f32(5, 3, 1, 1))),
+        "strides",
+        pair(2, 3));
+    add("padded", 13, "Conv", List.of(f32(1, 3, 7, 9), weights(f32(5, 3, 3, 3))), "pads", same);
+    add(
+        "all",
+        11,
+        "Conv",
+        List.of(f32(1, 6, 11, 9), weights(f32(4, 3, 3, 2)), f32(4)),
+        "kernel_shape",
+        pair(3, 2),
+        "group",
+        2,
+        "strides",
+        pair(2, 1),
+        "dilations",
+        pair(1, 3),
+        "pads",
+        new long[] {2, 0, 1, 3});
+    add(
+        "depthwise",
+        13,
+        "Conv",
+        List.of(f32(2, 5, 7, 8), weights(f32(5, 1, 3, 3)), f32(5)),
+        "group",
+        5);
+    add("multiplied", 13, "Conv", List.of(f32(2, 3, 7, 8), weights(f32(6, 1, 3, 3))), "group", 3);
+    for (String auto : List.of("SAME_UPPER", "SAME_LOWER", "VALID")) {
+      for (int stride = 1; stride <= 3; stride++) {
+        add(
+            "auto " + auto + " " + stride,
+            13,
+            "Conv",
+            List.of(f32(1, 2, 8, 9), weights(f32(3, 2, 3, 4))),
+            "auto_pad",
+            auto,
+            "strides",
+            pair(stride, 2));
+      }
+    }
+    add(
+        "line",
+        13,
+        "Conv",
+        List.of(f32(2, 3, 17), weights(f32(5, 3, 3)), f32(5)),
+        "pads",
+        pair(2, 1));
+    add("line depthwise", 13, "Conv", List.of(f32(2, 3, 17), weights(f32(3, 1, 4))), "group", 3);
+    add("odd", 13, "Conv", List.of(oddImage(), weights(f32(2, 1, 2, 2))));
+    for (String op : List.of("MaxPool", "AveragePool")) {
+      Tensor x = f32(2, 3, 9, 8);
+      add("plain", 13, op, List.of(x), "kernel_shape", pair(2, 3));
+      add("strides", 13, op, List.of(x), "kernel_shape", pair(3, 2), "strides", pair(2, 2));
+      add("padded", 13, op, List.of(x), "kernel_shape", pair(3, 3), "pads", same);
+      add(
+          "auto",
+          13,
+          op,
+          List.of(x),
+          "kernel_shape",
+          pair(3, 3),
+          "auto_pad",
+          "SAME_UPPER",
+          "strides",
+          pair(2, 2));
+      for (int size = 5; size <= 9; size++) {
+        add(
+            "rounded up " + size,
+            13,
+            op,
+            List.of(f32(1, 2, size, 9)),
+            "kernel_shape",
+            pair(3, 3),
+            "strides",
+            pair(3, 2),
+            "ceil_mode",
+            1,
+            "pads",
+            new long[] {1, 0, 1, 1});
+      }
+      add("line", 13, op, List.of(f32(2, 3, 17)), "kernel_shape", new long[] {4});
+      add("global", 13, "Global" + op, List.of(x));
+      add("global line", 13, "Global" + op, List.of(f32(2, 3, 17)));
+    }
+    add(
+        "dilated",
+        13,
+        "MaxPool",
+        List.of(f32(1, 2, 9, 9)),
+        "kernel_shape",
+        pair(2, 3),
+        "dilations",
+        pair(3, 2));
+    add(
+        "padding counted",
+        13,
+        "AveragePool",
+        List.of(f32(1, 2, 9, 9)),
+        "kernel_shape",
+        pair(3, 2),
+        "count_include_pad",
+        1,
+        "pads",
+        same);
+    for (long[] shape : new long[][] {{2, 3}, {2, 3, 7}, {2, 3, 5, 7}}) {
+      add(
+          "rank " + shape.length,
+          15,
+          "BatchNormalization",
+          List.of(f32(shape), f32(3), f32(3), f32(3), positive(f32(3))),
+          "epsilon",
+          0.01f);
+    }
+  }
+
+  /** Weights are constants of a model. */
+  private static TensorProto weights(Tensor tensor) {
+    return ModelBuilder.raw(tensor.type(), tensor.toBytes(), tensor.dims());
+  }
+
+  private static long[] pair(long h, long w) {
+    return new long[] {h, w};
+  }
+
+  private static Tensor oddImage() {
+    float[] data = f32(1, 1, 5, 9).floats();
+    data[3] = Float.NaN;
+    data[20] = Float.POSITIVE_INFINITY;
+    data[44] = Float.NEGATIVE_INFINITY;
+    return Tensor.of(data, 1, 1, 5, 9);
+  }
+
+  private static void pads() {
+    add("attributes", 7, "Pad", List.of(f32(2, 3)), "pads", new long[] {1, 0, 0, 2}, "value", 2f);
+    add("zeros", 13, "Pad", List.of(f32(2, 3, 4), ints(0, 1, 2, 3, 0, 1)));
+    add("value", 13, "Pad", List.of(f32(2, 3), ints(0, 1, 2, 3), scalar(-1.5f)));
+    add("cut", 13, "Pad", List.of(f32(5, 6), ints(-1, 2, 1, -3), scalar(7f)));
+    add("axes", 18, "Pad", List.of(f32(5, 6), ints(2, 1), ABSENT, ints(-1)));
+    add(
+        "i64",
+        13,
+        "Pad",
+        List.of(i64(5, 60), ints(2, 1, 0, 0), ModelBuilder.tensor(new long[] {4})));
   }
 
   private static void shapes() {

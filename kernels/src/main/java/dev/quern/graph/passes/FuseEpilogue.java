@@ -11,7 +11,7 @@ import java.util.Collections;
 import java.util.List;
 
 /**
- * Makes an element-wise node the epilogue of the matrix product that it is the only consumer of:
+ * Makes an element-wise node the epilogue of the product or convolution whose only consumer it is:
  * bias, activation and residual are then computed while the tile is in registers.
  */
 final class FuseEpilogue {
@@ -35,7 +35,7 @@ final class FuseEpilogue {
     for (String input : node.inputs()) {
       Node product = editor.definition(input);
       if (product != null
-          && product.isQuern("MatMul")
+          && (product.isQuern("MatMul") || product.isQuern("Conv"))
           && editor.uses(input) == Collections.frequency(node.inputs(), input)
           && editor.shape(input).equals(editor.shape(node.output()))) {
         Node fused = fused(node, epilogue, product, input);

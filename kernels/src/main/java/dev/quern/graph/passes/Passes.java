@@ -21,8 +21,14 @@ public final class Passes {
           new Pass("recognise layer normalisation", LayerNormPattern::run),
           new Pass("recognise attention", AttentionPattern::run),
           new Pass("join the projections of attention", JoinProjections::run),
+          new Pass("keep channels last", ChannelsLast::run),
+          new Pass("drop the transposes that met", Simplify::finish),
+          new Pass("fold what was turned", FoldConstants::run),
+          new Pass("widen images inside of convolutions", FoldPads::run),
+          new Pass("multiply factors into weights", FoldScales::run),
           new Pass("fuse element-wise chains", FuseElementwise::run),
-          new Pass("fuse element-wise chains into matrix products", FuseEpilogue::run));
+          new Pass("fuse element-wise chains into products", FuseEpilogue::run),
+          new Pass("read planes where they lie", ReadPlanes::run));
 
   private Passes() {}
 

@@ -4,8 +4,10 @@ import dev.quern.graph.Attribute;
 import dev.quern.graph.Constant;
 import dev.quern.graph.Graph;
 import dev.quern.graph.Node;
+import dev.quern.graph.Shape;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Drops nodes that change nothing, joins reshapes and transposes that follow one another, and reads
@@ -15,9 +17,24 @@ final class Simplify {
   private Simplify() {}
 
   static Graph run(Graph graph) {
+    return run(graph, false);
+  }
+
+  /**
+   * The same when nothing looks for transposes any more: those that move axes of size 1 only become
+   * reshapes.
+   */
+  static Graph finish(Graph graph) {
+    return run(graph, true);
+  }
+
+  private static Graph run(Graph graph, boolean last) {
     Editor editor = new Editor(graph);
     for (Node original : editor.source()) {
       Node node = joined(editor, editor.resolve(original));
+      if (last) {
+        node = joined(editor, plain(editor, node));
+      }
       if (changesNothing(editor, node) && !editor.isOutput(node.output())) {
         editor.alias(node.output(), node.inputs().getFirst());
       } else {
@@ -79,6 +96,30 @@ final class Simplify {
       perm.add(before.ints("perm").get((int) axis));
     }
     return joined.with("perm", new Attribute.Ints(perm));
+  }
+
+  /** A transpose that moves axes of size 1 only leaves memory as it is. */
+  private static Node plain(Editor editor, Node node) {
+    if (!node.isOnnx("Transpose")
+        || isIdentity(node.ints("perm"))
+        || !keepsOrder(editor.shape(node.inputs().getFirst()), node.ints("perm"))) {
+      return node;
+    }
+    return new Node(node.name(), "", "Reshape", node.inputs(), node.outputs(), Map.of());
+  }
+
+  /** Whether the axes above 1 stay in their order. */
+  static boolean keepsOrder(Shape shape, List<Long> perm) {
+    long last = -1;
+    for (long axis : perm) {
+      if (!shape.dim((int) axis).is(1)) {
+        if (axis < last) {
+          return false;
+        }
+        last = axis;
+      }
+    }
+    return true;
   }
 
   /** {@code A · transpose(W)} as one product that reads W's rows as columns. */

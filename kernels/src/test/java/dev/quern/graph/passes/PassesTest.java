@@ -9,6 +9,7 @@ import dev.quern.graph.Verifier;
 import dev.quern.onnx.Bytes;
 import dev.quern.onnx.DataType;
 import dev.quern.onnx.MiniLm;
+import dev.quern.onnx.MobileNet;
 import dev.quern.onnx.ModelBuilder;
 import dev.quern.onnx.OnnxReader;
 import dev.quern.reference.Interpreter;
@@ -364,5 +365,57 @@ class PassesTest {
         graph.nodes().stream().filter(n -> n.isQuern("MatMul")).findFirst().orElseThrow();
     assertThat(product.inputs().get(1)).isEqualTo("w");
     assertThat(product.integer("transB", 0)).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"32,true", "40,false", "size,true"})
+  void mobileNetBecomesProductsAndConvolutionsOnly(String size, boolean normalises) {
+    byte[] file = MobileNet.model(0.35, size, 5, normalises);
+    long edge = size.equals("size") ? 33 : Long.parseLong(size);
+    Map<String, Tensor> feeds =
+        Map.of("image", Tensors.random(edge, DataType.FLOAT, 1, 3, edge, edge));
+    Graph result =
+        optimise(GraphImporter.importModel(OnnxReader.read(Bytes.of(file))), feeds, 1e-4);
+    Ort.run(file, feeds)
+        .forEach((name, value) ->
+            Tensors.assertClose(Interpreter.run(result, feeds).get(name), value, 1e-4));
+    List<String> operators = operators(result);
+    assertThat(operators.subList(0, 3)).containsExactly("quern.Conv", "quern.Conv", "quern.MatMul");
+    assertThat(operators.subList(operators.size() - 4, operators.size()))
+        .containsExactly("ReduceMean", "Reshape", "quern.MatMul", "Softmax");
+    assertThat(operators.subList(3, operators.size() - 4))
+        .containsOnly("quern.Conv", "quern.MatMul");
+    assertThat(operators).hasSize(18 + 35 + 3);
+  }
+
+  private static Tensor small(long... dims) {
+    Tensor tensor = Tensors.random(1, DataType.FLOAT, dims);
+    for (int i = 0; i < tensor.size(); i++) {
+      tensor.floats()[i] *= 0.1f;
+    }
+    return tensor;
+  }
+
+  @Test
+  void channelsStayLastThroughWhatConvolutionsAreJoinedBy() {
+    long[] same = {1, 1, 1, 1};
+    ModelBuilder model = new ModelBuilder(13).input("x", DataType.FLOAT, "2", "8", "9", "7");
+    model.constant("w", ModelBuilder.tensor(small(8, 8, 3, 3).floats(), 8, 8, 3, 3));
+    model.constant("c", new long[] {8, 1, 1}, 1f, 2f, 3f, 4f, 5f, 6f, 7f, 8f);
+    model.constant("p", new long[] {8}, 0, 0, 1, 0, 0, 0, 0, 1);
+    model.node("Conv", List.of("x", "w"), List.of("a"), "pads", same);
+    model.node("Conv", List.of("a", "w"), List.of("b"), "pads", same);
+    model.node("GlobalAveragePool", List.of("b"), List.of("mean"));
+    model.node("Sigmoid", List.of("mean"), List.of("gate"));
+    model.node("Mul", List.of("b", "gate"), List.of("gated"));
+    model.node("Mul", List.of("c", "gated"), List.of("scaled"));
+    model.node("Concat", List.of("scaled", "a"), List.of("both"), "axis", 1);
+    model.node("MaxPool", List.of("both"), List.of("pooled"), "kernel_shape", new long[] {2, 2});
+    model.node("Pad", List.of("pooled", "p"), List.of("padded"));
+    model.node("ReduceSum", List.of("padded"), List.of("y"), "keepdims", 1);
+    model.node("GlobalMaxPool", List.of("padded"), List.of("z"));
+    model.output("y", DataType.FLOAT).output("z", DataType.FLOAT);
+    Graph result = optimise(model, Map.of("x", Tensors.random(3, DataType.FLOAT, 2, 8, 9, 7)));
+    assertThat(operators(result)).filteredOn(op -> op.equals("Transpose")).hasSize(1);
   }
 }
