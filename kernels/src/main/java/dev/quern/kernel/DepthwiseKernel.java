@@ -16,9 +16,10 @@ import java.util.Map;
 
 /**
  * Convolution of each channel with a window of its own. Vectors run along channels. A tile is some
- * neighbouring pixels of a row of the output whose windows lie inside of the image's columns: for
- * each row of the window, its weights stay in registers, and each pixel of the image is loaded once
- * for all outputs that see it. Pixels at the left and right edge are computed one by one, some
+ * neighbouring pixels of a row of the output: for each row of the window, its weights stay in
+ * registers, and each pixel of the image is loaded once for all outputs that see it. Where the
+ * columns are known, a row is cut into tiles of like width, and those at the edges leave out what
+ * lies outside of the image. Otherwise the pixels at the edges are computed one by one, some
  * vectors of channels at a time. Rows outside of the image are left out.
  *
  * <p>Items are rows of the output, {@code n · h}. Weights are packed as those of a product of depth
@@ -67,34 +68,72 @@ public final class DepthwiseKernel {
   private final int pixels;
   private final int panel;
   private final Function epilogue;
-  private final Map<Integer, Function> tiles = new LinkedHashMap<>();
+  private final Map<Cut, Function> tiles = new LinkedHashMap<>();
+  private Function edge;
 
   private DepthwiseKernel(WasmModule.Builder module, String name, Depthwise spec, boolean fma) {
     this.spec = spec;
     this.fma = fma;
-    pixels = Math.clamp(REGISTERS - spec.kernelW(), 1, MOST_PIXELS);
+    pixels = Math.max(1, Math.min(REGISTERS - spec.kernelW(), MOST_PIXELS));
     panel = 16 * spec.kernelH() * spec.kernelW();
     epilogue = Epilogue.function(module, name, spec.epilogue(), fma);
   }
 
   static Function emit(WasmModule.Builder module, String name, Depthwise spec, boolean fma) {
     DepthwiseKernel kernel = new DepthwiseKernel(module, name, spec, fma);
-    List<Integer> widths = new ArrayList<>(List.of(kernel.pixels));
-    widths.addAll(TileCode.tails(kernel.pixels));
-    for (int width : widths) {
-      kernel.tiles.put(
-          width,
-          module.function(
-              name + "_" + width,
-              TILE,
-              TILE_PARAMETERS,
-              code -> kernel.new Tile(code, width).emit()));
+    for (Cut cut : kernel.cuts()) {
+      kernel.tiles.computeIfAbsent(
+          cut,
+          key ->
+              module.function(
+                  name + "_" + key.width + "_" + key.before + "_" + key.behind,
+                  TILE,
+                  TILE_PARAMETERS,
+                  code -> kernel.new Tile(code, key).emit()));
     }
-    Function edge =
-        module.function(
-            name + "_edge", EDGE, EDGE_PARAMETERS, code -> kernel.new Edge(code).emit());
+    if (spec.columns() == 0) {
+      kernel.edge =
+          module.function(
+              name + "_edge", EDGE, EDGE_PARAMETERS, code -> kernel.new Edge(code).emit());
+    }
     return module.function(
-        name, Kernels.TYPE, Kernels.PARAMETERS, code -> kernel.new Body(code, edge).emit());
+        name, Kernels.TYPE, Kernels.PARAMETERS, code -> kernel.new Body(code).emit());
+  }
+
+  /**
+   * A tile.
+   *
+   * @param width pixels of the output
+   * @param before columns under its windows that lie before the image
+   * @param behind columns that lie behind it
+   */
+  private record Cut(int width, int before, int behind) {}
+
+  /** The tiles of a row from left to right; where its columns are not known, all that occur. */
+  private List<Cut> cuts() {
+    List<Cut> cuts = new ArrayList<>();
+    if (spec.columns() == 0) {
+      cuts.add(new Cut(pixels, 0, 0));
+      TileCode.tails(pixels).forEach(width -> cuts.add(new Cut(width, 0, 0)));
+      return cuts;
+    }
+    int count = (spec.outColumns() + pixels - 1) / pixels;
+    int x = 0;
+    for (int left = count; left > 0; left--) {
+      int width = (spec.outColumns() - x + left - 1) / left;
+      int all = columns(width);
+      int first = x * spec.strideW() - spec.left();
+      int before = Math.max(0, Math.min(-first, all));
+      int behind = Math.max(0, Math.min(first + all - spec.columns(), all));
+      cuts.add(new Cut(width, before, behind));
+      x += width;
+    }
+    return cuts;
+  }
+
+  /** Columns of the image under the windows of so many neighbouring outputs. */
+  private int columns(int width) {
+    return (width - 1) * spec.strideW() + (spec.kernelW() - 1) * spec.dilationW() + 1;
   }
 
   private int pixelBytes() {
@@ -199,15 +238,15 @@ public final class DepthwiseKernel {
     abstract void body(int vectors, int lanes);
   }
 
-  /** Neighbouring pixels whose windows are inside of the image's columns. */
+  /** Neighbouring pixels; {@code x} is the first column of the image that they see. */
   private final class Tile extends Walk {
-    private final int width;
+    private final Cut cut;
     private final Local pixel;
     private final List<Local> row = new ArrayList<>();
 
-    Tile(Code code, int width) {
-      super(code, width);
-      this.width = width;
+    Tile(Code code, Cut cut) {
+      super(code, cut.width);
+      this.cut = cut;
       pixel = code.local(ValueType.V128, "pixel");
       for (int j = 0; j < spec.kernelW(); j++) {
         row.add(code.local(ValueType.V128, "tap" + j));
@@ -228,7 +267,7 @@ public final class DepthwiseKernel {
       if (extras != null) {
         extras.apply(sums, 0);
       }
-      for (int r = 0; r < width; r++) {
+      for (int r = 0; r < cut.width; r++) {
         Epilogue.store(code, y, (long) r * pixelBytes(), sums.get(r), lanes);
       }
     }
@@ -237,10 +276,9 @@ public final class DepthwiseKernel {
       for (int j = 0; j < row.size(); j++) {
         code.get(taps).mem(V128_LOAD, 16L * j).set(row.get(j));
       }
-      int last = (width - 1) * spec.strideW() + (row.size() - 1) * spec.dilationW();
-      for (int column = 0; column <= last; column++) {
+      for (int column = cut.before; column < columns(cut.width) - cut.behind; column++) {
         boolean loaded = false;
-        for (int r = 0; r < width; r++) {
+        for (int r = 0; r < cut.width; r++) {
           int distance = column - r * spec.strideW();
           if (distance < 0 || distance % spec.dilationW() != 0) {
             continue;
@@ -250,7 +288,8 @@ public final class DepthwiseKernel {
             continue;
           }
           if (!loaded) {
-            code.get(from).mem(V128_LOAD, (long) column * pixelBytes()).set(pixel);
+            long offset = (long) (column - cut.before) * pixelBytes();
+            code.get(from).mem(V128_LOAD, offset).set(pixel);
             loaded = true;
           }
           multiply(sums.get(r), () -> code.get(pixel), () -> code.get(row.get(j)));
@@ -310,7 +349,6 @@ public final class DepthwiseKernel {
 
   private final class Body {
     private final Code code;
-    private final Function edge;
     private final Local h;
     private final Local w;
     private final Local outW;
@@ -324,9 +362,8 @@ public final class DepthwiseKernel {
     private final Local taps;
     private final Local y;
 
-    Body(Code code, Function edge) {
+    Body(Code code) {
       this.code = code;
-      this.edge = edge;
       h = Rows.argument(code, H, "h");
       w = Rows.argument(code, W, "w");
       outW = Rows.argument(code, OUT_W, "out_w");
@@ -346,7 +383,9 @@ public final class DepthwiseKernel {
     }
 
     void emit() {
-      columnsInside();
+      if (spec.columns() == 0) {
+        columnsInside();
+      }
       Local start = i32("start");
       Local skipped = i32("skipped");
       Rows.items(
@@ -365,10 +404,32 @@ public final class DepthwiseKernel {
             code.op(I32_MUL, I32_ADD).set(taps);
             Rows.arg(code, Y).get(item).get(outW).op(I32_MUL).i32(pixelBytes());
             code.op(I32_MUL, I32_ADD).set(y).i32(0).set(outX);
+            if (spec.columns() > 0) {
+              known();
+              return;
+            }
             code.whileLess(outX, inside, 1, this::atEdge);
             tiles();
             code.whileLess(outX, outW, 1, this::atEdge);
           });
+    }
+
+    /** The tiles of a row whose columns are known; a loop over those that are alike. */
+    private void known() {
+      List<Cut> cuts = cuts();
+      Local limit = i32("limit");
+      int x = 0;
+      for (int i = 0; i < cuts.size(); ) {
+        Cut cut = cuts.get(i);
+        int alike = 1;
+        while (i + alike < cuts.size() && cuts.get(i + alike).equals(cut)) {
+          alike++;
+        }
+        x += alike * cut.width;
+        i += alike;
+        code.i32(x).set(limit);
+        code.whileLess(outX, limit, cut.width, () -> tile(cut));
+      }
     }
 
     /** The outputs whose windows lie between the image's left and right edge. */
@@ -388,21 +449,26 @@ public final class DepthwiseKernel {
     private void tiles() {
       Local limit = i32("limit");
       code.get(insideEnd).i32(pixels - 1).op(I32_SUB).set(limit);
-      code.whileLess(outX, limit, pixels, () -> tile(pixels));
+      code.whileLess(outX, limit, pixels, () -> tile(new Cut(pixels, 0, 0)));
       for (int tail : TileCode.tails(pixels)) {
         code.get(outX).i32(tail).op(I32_ADD).get(insideEnd).op(I32_LE_S);
         code.if_(() -> {
-          tile(tail);
+          tile(new Cut(tail, 0, 0));
           code.increase(outX, tail);
         });
       }
     }
 
-    private void tile(int width) {
+    private void tile(Cut cut) {
       code.get(code.parameter(0)).get(row).get(outX).i32(spec.strideW()).op(I32_MUL);
-      Rows.arg(code, LEFT).op(I32_SUB).i32(pixelBytes()).op(I32_MUL, I32_ADD);
-      code.get(taps).get(y).get(rows).get(n).get(outY).get(outX).call(tiles.get(width));
-      code.increase(y, width * pixelBytes());
+      if (spec.columns() == 0) {
+        Rows.arg(code, LEFT).op(I32_SUB);
+      } else {
+        code.i32(cut.before - spec.left()).op(I32_ADD);
+      }
+      code.i32(pixelBytes()).op(I32_MUL, I32_ADD);
+      code.get(taps).get(y).get(rows).get(n).get(outY).get(outX).call(tiles.get(cut));
+      code.increase(y, cut.width * pixelBytes());
     }
 
     private void atEdge() {

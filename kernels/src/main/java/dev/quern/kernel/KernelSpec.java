@@ -315,9 +315,16 @@ public sealed interface KernelSpec {
   /**
    * {@code y = epilogue(x ∗ w, extras)} with a window of its own for each channel, f32. The image
    * is {@code [n, h, w, channels]}, the weights lie in panels of depth {@code kernelH · kernelW}.
+   *
+   * @param columns of the image, 0 where they are an argument
+   * @param outColumns of the output, 0 where they are an argument
+   * @param left columns that the first window starts before the image, where columns are known
    */
   record Depthwise(
       int channels,
+      int columns,
+      int outColumns,
+      int left,
       int kernelH,
       int kernelW,
       int strideH,
@@ -335,6 +342,7 @@ public sealed interface KernelSpec {
     public String signature() {
       return "f32_depthwise c="
           + channels
+          + (columns == 0 ? "" : " columns=" + columns + ">" + outColumns + " left=" + left)
           + window(kernelH, kernelW, strideH, strideW, dilationH, dilationW)
           + (epilogue == null ? "" : " epilogue=" + Signatures.of(epilogue) + extras);
     }

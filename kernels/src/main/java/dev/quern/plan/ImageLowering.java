@@ -70,10 +70,15 @@ final class ImageLowering {
     args.addAll(extras.args);
     Dim row = out.dim(2).times(out.dim(3));
     int taps = window.kernelH() * window.kernelW();
+    boolean known =
+        image.dim(2).isConstant() && out.dim(2).isConstant() && window.left().isConstant();
     planner.step(
         node.name(),
         new KernelSpec.Depthwise(
             channels,
+            known ? (int) image.dim(2).constant() : 0,
+            known ? (int) out.dim(2).constant() : 0,
+            known ? (int) window.left().constant() : 0,
             window.kernelH(),
             window.kernelW(),
             window.strideH(),

@@ -85,9 +85,9 @@ class GoldenTest {
         null,
         FMA,
         false),
-    DEPTHWISE(new Depthwise(6, 3, 3, 1, 1, 1, 1, null, List.of()), null, FMA, false),
+    DEPTHWISE(new Depthwise(6, 19, 19, 1, 3, 3, 1, 1, 1, 1, null, List.of()), null, FMA, false),
     DEPTHWISE_GELU(
-        new Depthwise(23, 5, 3, 2, 2, 1, 2, Programs.biasGelu(), List.of(CHANNELS)),
+        new Depthwise(23, 0, 0, 0, 5, 3, 2, 2, 1, 2, Programs.biasGelu(), List.of(CHANNELS)),
         null,
         Features.BASELINE,
         false),
