@@ -1,5 +1,5 @@
 import type { Channel } from './channel.js';
-import { holdingCores } from './cores.js';
+import { holdingCores, joinCores } from './cores.js';
 import { QuernError, throwIfAborted } from './errors.js';
 import { SILENCE, memory, openEngine, pageHidden, type Opened } from './opening.js';
 import {
@@ -81,6 +81,7 @@ export class Session extends EventTarget {
   readonly #telemetry: Telemetry | null;
   readonly #watchVisibility: () => void;
   readonly manifest: Manifest | null;
+  readonly #leaveCores = joinCores();
   #tune: boolean;
   #queue: Promise<unknown> = Promise.resolve();
   #released: QuernError | null = null;
@@ -233,6 +234,7 @@ export class Session extends EventTarget {
       'The session has been released; create a new one.',
     );
     if (!this.#channel.closed) {
+      this.#leaveCores();
       // The engine ends its compute workers itself; one that is busy is ended from here a moment later.
       this.#cancelWord(-1);
       await Promise.race([

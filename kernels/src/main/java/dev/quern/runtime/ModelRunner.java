@@ -417,7 +417,7 @@ public final class ModelRunner {
   private long grain(long items, long unit) {
     int threads = machine.threads();
     long least = (SMALL + Math.max(1, unit) - 1) / Math.max(1, unit);
-    long pieces = threads * 4L;
+    long pieces = threads * 12L;
     return threads == 1 ? items : Math.max(least, (items + pieces - 1) / pieces);
   }
 
