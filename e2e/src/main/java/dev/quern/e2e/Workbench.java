@@ -47,9 +47,13 @@ final class Workbench implements AutoCloseable {
     try {
       Options settings = Options.in(Options.home()).withDatabase(scratch.resolve("records.db"));
       app = App.start(store.map(settings::withStore).orElse(settings));
+      app.prepare();
       front = Front.start(Optional.of(app.address()), true);
       browser = Browser.launch(kind, options);
       return new Workbench(scratch, app, front, browser, Harness.open(browser, front));
+    } catch (IOException e) {
+      close(browser, front, app, scratch);
+      throw new CommandException("the store of weights cannot be used: " + e.getMessage(), e);
     } catch (RuntimeException e) {
       close(browser, front, app, scratch);
       throw e;

@@ -28,6 +28,7 @@ public final class App implements AutoCloseable {
   private final WeightStore weights;
   private final RecordStore records;
   private final Metrics metrics;
+  private final Assets assets;
   private final Javalin javalin;
 
   private App(Options options, WeightStore weights, RecordStore records) throws IOException {
@@ -35,7 +36,16 @@ public final class App implements AutoCloseable {
     this.weights = weights;
     this.records = records;
     metrics = new Metrics(records);
-    javalin = create(new Assets(options.store().resolve("assets")));
+    assets = new Assets(options.store().resolve("assets"));
+    javalin = create();
+  }
+
+  /**
+   * Compresses the engine, unless an earlier start did: that takes a second or two, for which the
+   * first visitor would have to wait.
+   */
+  public void prepare() throws IOException {
+    assets.prepare();
   }
 
   /**
@@ -89,7 +99,7 @@ public final class App implements AutoCloseable {
     }
   }
 
-  private Javalin create(Assets assets) {
+  private Javalin create() {
     SiteHeaders headers = new SiteHeaders(options.isolation());
     ModelsHandler models = new ModelsHandler(weights);
     SchedulesHandler schedules = new SchedulesHandler(records);

@@ -71,6 +71,11 @@ final class Assets {
     throw new ProblemException(404, "there is nothing at " + ctx.method() + " " + path);
   }
 
+  /** Compresses what every page with a model loads, so that no visitor waits for it. */
+  void prepare() throws IOException {
+    find("/engine/engine.wasm");
+  }
+
   private Optional<Resource> find(String path) throws IOException {
     Resource known = loaded.get(path);
     if (known != null) {

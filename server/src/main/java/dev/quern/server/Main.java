@@ -92,6 +92,7 @@ public final class Main {
     if (models.demoModel()) {
       out.println("Put " + ModelImport.DEMO_MODEL + " into " + options.store());
     }
+    app.prepare();
     out.println("Quern is at " + app.address() + "  (Ctrl-C ends it)");
     out.flush();
   }
