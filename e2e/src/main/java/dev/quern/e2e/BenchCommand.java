@@ -68,7 +68,9 @@ final class BenchCommand implements Callable<Integer> {
       names = "--filter",
       paramLabel = "WORDS",
       defaultValue = "",
-      description = "Only cases with these words in their names, such as \"minilm f32 1x\".")
+      description =
+          "Only cases with these words in their names, such as \"minilm f32 1x\"; "
+              + "or tuning: only the figures about the search for schedules.")
   private String filter;
 
   @Option(
@@ -127,7 +129,7 @@ final class BenchCommand implements Callable<Integer> {
     List<Engine> engines = engines();
     try (Workbench workbench = Workbench.start(browser, Optional.ofNullable(store))) {
       workbench.requireModel("all-MiniLM-L6-v2");
-      if (peers.isEmpty() && filter.isEmpty()) {
+      if (peers.isEmpty() && (filter.isEmpty() || filter.equals(Benchmark.TUNING))) {
         figures(workbench);
       } else {
         compare(workbench, engines);
@@ -193,9 +195,14 @@ final class BenchCommand implements Callable<Integer> {
       out.flush();
     }
     int count = threads.isEmpty() ? 0 : threads.getFirst();
-    new Benchmark(
-            workbench.harness(), workbench.front(), count, figure -> tell(out, figures, figure))
-        .run();
+    Benchmark benchmark =
+        new Benchmark(
+            workbench.harness(), workbench.front(), count, figure -> tell(out, figures, figure));
+    if (filter.isEmpty()) {
+      benchmark.run();
+    } else {
+      benchmark.tuning();
+    }
     if (json) {
       out.println(root);
     }

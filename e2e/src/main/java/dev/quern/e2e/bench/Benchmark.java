@@ -20,6 +20,9 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** Measures the figures about all-MiniLM-L6-v2 in one page, one after the other. */
 public final class Benchmark {
+  /** What a filter calls the figures about the search for schedules. */
+  public static final String TUNING = "tuning";
+
   private static final String MODEL = "all-MiniLM-L6-v2";
   private static final int M = 128;
   private static final int K = 768;
@@ -47,8 +50,15 @@ public final class Benchmark {
     // later.
     pause(Duration.ofSeconds(4));
     model();
+    tuning();
     matmul();
     download();
+  }
+
+  /** The barrier, and the search for schedules. */
+  public void tuning() {
+    new BarrierBenchmark(harness, Inputs.tokens(1, 128), result).run();
+    new TuningBenchmark(harness, Inputs.tokens(1, 128), threads, result).run();
   }
 
   private static ObjectNode fixed() {

@@ -204,6 +204,29 @@ public final class Harness implements AutoCloseable {
       }
     }
 
+    /**
+     * Runs other models and this one on the same inputs in turns, in the page, without a driver
+     * between the calls.
+     *
+     * @param rest rounds that follow when this one's search has ended
+     * @return {@code rounds}: for each the milliseconds of each call, the others' first; {@code
+     *     settled}: the round from which on nothing was left to search, or -1
+     */
+    public JsonNode alternate(
+        List<Loaded> others, Map<String, TensorData> inputs, int rounds, int seconds, int rest) {
+      ObjectNode request = request(id).put("rounds", rounds);
+      request.put("seconds", seconds).put("rest", rest);
+      ArrayNode ids = request.putArray("others");
+      others.forEach(other -> ids.add(other.id));
+      List<String> served = new ArrayList<>();
+      try {
+        serve(inputs, request.putArray("inputs"), served);
+        return call("alternate", request);
+      } finally {
+        served.forEach(front::withdraw);
+      }
+    }
+
     /** Embeds texts; the model must have been loaded as a pipeline. */
     public Embeddings embed(List<String> texts) {
       ObjectNode request = request(id);

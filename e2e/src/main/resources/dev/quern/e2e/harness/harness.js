@@ -126,6 +126,29 @@ const calls = {
     return find(id).session.profile(await tensorsOf(inputs), { runs });
   },
 
+  /**
+   * Runs several models on the same inputs in turns, in the page, without the driver between the calls: for each round the milliseconds
+   * of each call from the page and back, until the rounds or the seconds are over or `id` has settled all its kernels and ran on for `rest` rounds.
+   */
+  async alternate({ id, others, inputs, rounds, seconds, rest }) {
+    const tensors = await tensorsOf(inputs);
+    const entries = [...others, id].map(find);
+    const last = entries.at(-1);
+    const told = [];
+    const end = performance.now() + seconds * 1000;
+    let settled = -1;
+    while (told.length < rounds && performance.now() < end) {
+      const times = [];
+      for (const { session } of entries) times.push((await session.measure(tensors)).roundTrip);
+      told.push(times);
+      const [tried, total] = last.progress.tune?.at(-1) ?? [0, 1];
+      if (tried < total) settled = -1;
+      else if (settled < 0) settled = told.length;
+      if (settled >= 0 && told.length - settled >= rest) break;
+    }
+    return { rounds: told, settled };
+  },
+
   async embed({ id, texts, to }) {
     const entry = find(id);
     const { value, timing } = await timed(entry, () => entry.extract(texts));
