@@ -10,7 +10,9 @@ import { describeInputs, takeOutputs, typeName } from './tensors.js';
 const FREE = 1024;
 const CANCEL = 256;
 const PROGRESS_MILLISECONDS = 50;
-const IDLE_SLICE_MILLISECONDS = 50;
+/** A call that comes during a slice waits for its end: at most this part of what calls take, within limits. */
+const IDLE_SLICE_SHARE = 0.4;
+const IDLE_SLICE_MILLISECONDS = [4, 50];
 const IDLE_PAUSE_MILLISECONDS = 20;
 
 const align = (at) => (at + 63) & ~63;
@@ -35,6 +37,7 @@ export class Session {
     this.notify = notify;
     this.workers = [];
     this.trap = null;
+    this.sliceMilliseconds = IDLE_SLICE_MILLISECONDS[1]; // before the first call only records are prepared
   }
 
   /**
@@ -183,6 +186,11 @@ export class Session {
     const milliseconds = performance.now() - start;
     this.forward(result.events);
     this.report(milliseconds, result);
+    const [least, most] = IDLE_SLICE_MILLISECONDS;
+    this.sliceMilliseconds = Math.min(most, Math.max(least, IDLE_SLICE_SHARE * milliseconds));
+    // Calls that follow one another closely are not held up by slices: the search goes on inside them.
+    clearTimeout(this.timer);
+    this.timer = null;
     this.planSlice();
     const { shape, first, flops } = result;
     return { outputs: tensors, milliseconds, shape, first, flops };
@@ -241,7 +249,7 @@ export class Session {
     const { timer } = this;
     const work = () => {
       if (timer !== this.timer) return false; // stopped while it waited for the lock
-      const { more, events } = call(this.engine, 'tune', { milliseconds: IDLE_SLICE_MILLISECONDS });
+      const { more, events } = call(this.engine, 'tune', { milliseconds: this.sliceMilliseconds });
       this.forward(events);
       return more;
     };

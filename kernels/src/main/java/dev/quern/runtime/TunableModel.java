@@ -143,6 +143,22 @@ public interface TunableModel {
    */
   float[] evaluate(Kernel kernel, Schedule schedule, Problem problem);
 
+  /**
+   * Runs an installed kernel on scratch memory, on whatever it holds, as a measurement that needs
+   * few rows: fresh code is slow until the engine has optimised it.
+   *
+   * @return wall seconds of all {@code times} runs together
+   * @throws MachineException if the kernel traps
+   */
+  double probe(Kernel kernel, Schedule schedule, int rows, int times);
+
+  /** Installs several schedules of a kernel at once, which costs little more than one. */
+  default void install(Kernel kernel, List<Schedule> schedules) {
+    for (Schedule schedule : schedules) {
+      install(kernel, schedule);
+    }
+  }
+
   /** Milliseconds of the machine's clock. */
   double now();
 }

@@ -123,6 +123,15 @@ public final class TunableRunner implements TunableModel {
   }
 
   @Override
+  public void install(Kernel kernel, List<Schedule> schedules) {
+    List<Wanted> wanted = new ArrayList<>();
+    for (Schedule schedule : schedules) {
+      wanted.add(new Wanted(spec(kernel), kernel.signature(), schedule));
+    }
+    runner.table().install(wanted);
+  }
+
+  @Override
   public void discard(Kernel kernel, Schedule schedule) {
     if (!runner.uses(kernel.signature(), schedule)) {
       runner.table().discard(kernel.signature(), schedule);
@@ -163,39 +172,33 @@ public final class TunableRunner implements TunableModel {
     return (machine.now() - start) / 1000;
   }
 
-  @Override
-  public float[] evaluate(Kernel kernel, Schedule schedule, Problem problem) {
+  /**
+   * Where a kernel runs on a synthetic problem: behind everything that a run touches.
+   *
+   * @param extras addresses of the epilogue's operands
+   * @param record of its step
+   * @param words the record's contents
+   */
+  private record Trial(long b, long a, long c, long[] extras, long record, int[] words) {}
+
+  private Trial trial(Kernel kernel, Schedule schedule, int rows) {
     int k = kernel.k();
     int n = kernel.n();
-    int rows = problem.rows();
-    // Behind everything that a run touches: B, A, C with a row of guard, extras, one record.
     long b = runner.end();
     long a = Arena.align(b + spec(kernel).format().bytes(k, n) + 16);
+    // One row more: what is behind C is guarded.
     long c = Arena.align(a + 4L * rows * k + 16);
     long next = Arena.align(c + 4L * (rows + 1) * n + 16);
-    // First, because packing lays B over all that is behind its place.
-    packed(kernel, problem.b(), b, a);
     int[] words = new int[StepRecord.SIZE / 4];
-    for (int e = 0; e < kernel.extras().size(); e++) {
+    long[] extras = new long[kernel.extras().size()];
+    for (int e = 0; e < extras.length; e++) {
       Extra extra = kernel.extras().get(e);
-      int size = extra.size(rows, n);
-      machine.memory().ensure(next + 4L * size + 64);
-      machine.memory().writeFloats(next, problem.extras().get(e), 0, size);
+      extras[e] = next;
       int word = StepRecord.arg(MatmulKernel.EXTRAS + 3 * e) / 4;
       words[word] = (int) next;
       words[word + 1] = extra.rows() ? extra.columns() ? 4 * n : 4 : 0;
-      next = Arena.align(next + 4L * size + 16);
+      next = Arena.align(next + 4L * extra.size(rows, n) + 64);
     }
-    machine.memory().ensure(next + StepRecord.SIZE);
-    if (kernel.whole()) {
-      byte[] left = whole(problem.a(), rows, k, (k + 1) / 2 * 2, 2);
-      machine.memory().write(a, left, 0, left.length);
-    } else {
-      machine.memory().writeFloats(a, problem.a(), 0, rows * k);
-    }
-    float[] guard = new float[(rows + 1) * n];
-    Arrays.fill(guard, GUARD);
-    machine.memory().writeFloats(c, guard, 0, guard.length);
     words[StepRecord.SLOT / 4] = runner.table().slot(kernel.signature(), schedule);
     words[StepRecord.ITEMS / 4] = MatmulKernel.cut(words, rows, n, schedule);
     words[StepRecord.GRAIN / 4] = 1;
@@ -203,13 +206,55 @@ public final class TunableRunner implements TunableModel {
     words[StepRecord.arg(MatmulKernel.B) / 4] = (int) b;
     words[StepRecord.arg(MatmulKernel.C) / 4] = (int) c;
     words[StepRecord.arg(MatmulKernel.M) / 4] = rows;
-    machine.memory().writeInts(next, words, 0, words.length);
-    int status = machine.run((int) next, 0, 1);
+    machine.memory().ensure(next + StepRecord.SIZE);
+    return new Trial(b, a, c, extras, next, words);
+  }
+
+  private void run(Trial trial) {
+    int status = machine.run((int) trial.record(), 0, 1);
     if (status != Control.OK) {
       throw new MachineException("the kernel ended with status " + status);
     }
-    machine.memory().readFloats(c, guard, 0, guard.length);
-    return guard;
+  }
+
+  @Override
+  public float[] evaluate(Kernel kernel, Schedule schedule, Problem problem) {
+    int k = kernel.k();
+    int n = kernel.n();
+    int rows = problem.rows();
+    Trial trial = trial(kernel, schedule, rows);
+    // First, because packing lays B over all that is behind its place.
+    packed(kernel, problem.b(), trial.b(), trial.a());
+    LinearMemory memory = machine.memory();
+    for (int e = 0; e < kernel.extras().size(); e++) {
+      int size = kernel.extras().get(e).size(rows, n);
+      memory.writeFloats(trial.extras()[e], problem.extras().get(e), 0, size);
+    }
+    if (kernel.whole()) {
+      byte[] left = whole(problem.a(), rows, k, (k + 1) / 2 * 2, 2);
+      memory.write(trial.a(), left, 0, left.length);
+    } else {
+      memory.writeFloats(trial.a(), problem.a(), 0, rows * k);
+    }
+    float[] c = new float[(rows + 1) * n];
+    Arrays.fill(c, GUARD);
+    memory.writeFloats(trial.c(), c, 0, c.length);
+    memory.writeInts(trial.record(), trial.words(), 0, trial.words().length);
+    run(trial);
+    memory.readFloats(trial.c(), c, 0, c.length);
+    return c;
+  }
+
+  @Override
+  public double probe(Kernel kernel, Schedule schedule, int rows, int times) {
+    Trial trial = trial(kernel, schedule, rows);
+    machine.memory().writeInts(trial.record(), trial.words(), 0, trial.words().length);
+    double start = machine.now();
+    for (int i = 0; i < times; i++) {
+      // The counter of claimed work is set anew by each run.
+      run(trial);
+    }
+    return (machine.now() - start) / 1000;
   }
 
   /** Packs B unless the same array was packed to the same place the last time. */

@@ -63,6 +63,10 @@ public final class Check {
   /** The check of one schedule, done in small pieces so that it fits idle slices. */
   public final class Run {
     private final Schedule schedule;
+
+    /** The same code on blocks of one tile: what is compiled does not hold the blocks. */
+    private final Schedule blocks;
+
     private final List<Integer> problems = new ArrayList<>();
     private int next;
     private String reason;
@@ -70,22 +74,31 @@ public final class Check {
     private Run(Schedule schedule) {
       this.schedule = schedule;
       int mr = schedule.mr();
-      for (int tail = 1; tail < mr; tail++) {
-        problems.add(tail);
+      this.blocks =
+          new Schedule(
+              mr,
+              schedule.nr(),
+              mr,
+              schedule.nr(),
+              schedule.kc(),
+              schedule.unroll(),
+              schedule.fma(),
+              schedule.order());
+      if (mr > 1) {
+        problems.add(1);
       }
+      // Behind whole rows of tiles each number of rows that is left over.
       for (int tail = 0; tail < mr; tail++) {
         problems.add(mr + tail);
       }
-      if (schedule.mc() > mr && schedule.mc() <= 256) {
-        problems.add(schedule.mc() + mr + 1);
-      }
+      problems.add(2 * mr + 1);
     }
 
     /** Runs one problem. */
     public void step() {
       int rows = problems.get(next++);
       try {
-        reason = compare(schedule, rows);
+        reason = compare(next == problems.size() ? blocks : schedule, rows);
       } catch (MachineException trap) {
         reason = "m=" + rows + ": " + trap.getMessage();
       }
@@ -171,9 +184,12 @@ public final class Check {
     for (int i = n - 1; i >= Math.max(0, n - n % schedule.nr() - 2); i--) {
       include(list, i);
     }
-    for (int at = schedule.nc(); at < n && list.size() < 96; at += schedule.nc()) {
-      include(list, at - 1);
-      include(list, at);
+    int last = (n - 1) / schedule.nc() * schedule.nc();
+    for (int at : new int[] {schedule.nc(), last}) {
+      if (at > 0 && at < n) {
+        include(list, at - 1);
+        include(list, at);
+      }
     }
     include(list, n / 3);
     include(list, Math.max(0, n - 2));

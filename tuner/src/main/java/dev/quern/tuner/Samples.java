@@ -51,6 +51,15 @@ final class Samples {
     return least;
   }
 
+  /** The most of the window. */
+  double most() {
+    double most = -Double.MAX_VALUE;
+    for (int i = 0; i < Math.min(count, window.length); i++) {
+      most = Math.max(most, window[i]);
+    }
+    return most;
+  }
+
   /**
    * For logarithms of ratios that should be 0: the standard error that the median of {@code size}
    * of them has.

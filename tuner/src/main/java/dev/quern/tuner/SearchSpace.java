@@ -23,6 +23,9 @@ public record SearchSpace(int k, int n, RowBucket bucket, DeviceProfile profile)
   /** Tiles that the cost model sees this much behind the best are not tried. */
   private static final double SLOWEST = 1.3;
 
+  /** Tiles that the cost model sees this much behind are tried before any variant of others. */
+  private static final double LIKELY = 1.15;
+
   /** The most candidates that a search is given. */
   private static final int MOST = 48;
 
@@ -33,7 +36,7 @@ public record SearchSpace(int k, int n, RowBucket bucket, DeviceProfile profile)
     32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096
   };
 
-  /** A schedule and what the cost model expects of it, in cycles a multiply-add. */
+  /** A schedule and what orders it: the cost that the model expects over that of the best tile. */
   private record Candidate(Schedule schedule, double cost) {}
 
   /** How many legal schedules the whole grid holds. */
@@ -72,8 +75,10 @@ public record SearchSpace(int k, int n, RowBucket bucket, DeviceProfile profile)
       for (Schedule schedule : variants(tile)) {
         boolean legal = schedule.problems(useful).isEmpty();
         if (legal && !schedule.equals(heuristic) && !contains(found, schedule)) {
-          // The first variant of each tile comes before the second of any.
-          found.add(new Candidate(schedule, cost(tile) * (1 + 0.03 * variant)));
+          // The first variant of each tile comes before the second of any, and the tiles that are
+          // much worse than the best come last.
+          double cost = cost(tile) / best * (1 + 0.03 * variant);
+          found.add(new Candidate(schedule, variant == 0 && cost < LIKELY ? cost - 1 : cost));
         }
         variant++;
       }

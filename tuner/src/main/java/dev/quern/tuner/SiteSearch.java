@@ -1,69 +1,46 @@
 package dev.quern.tuner;
 
+import dev.quern.kernel.MatmulKernel;
 import dev.quern.runtime.MachineException;
 import dev.quern.runtime.TunableModel;
 import dev.quern.schedule.RowBucket;
 import dev.quern.schedule.Schedule;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
- * The search for one kernel and bucket: a state machine that does one small piece of work at a
- * time. A candidate is installed, checked, warmed and then timed against the incumbent, in idle
- * slices and in inferences; a wrong one is refused, a slower one dropped, and a faster one has to
- * win twice.
+ * The search for one kernel and bucket. Candidates are taken from the queue some at a time and
+ * prepared in small pieces (see {@link Preparation}); those that are ready run in some layers while
+ * the others run the incumbent, in inferences and in rounds of idle slices alike, until each {@link
+ * Contest} is decided.
  */
 final class SiteSearch {
-  private enum Phase {
-    /** The incumbent is run until the engine has optimised it. */
-    WARM_INCUMBENT,
-    /** The incumbent is timed against itself: that is the noise. */
-    NOISE,
-    /** Takes the next candidate. */
-    NEXT,
-    CHECK,
-    WARM,
-    MEASURE,
-    /** A winner's second measurement, with samples of its own. */
-    CONFIRM,
-    DONE
-  }
-
-  /** Samples of the incumbent against itself that a decision needs. */
+  /** Samples of the incumbent against itself that contests need. */
   private static final int NOISE_SAMPLES = 5;
 
-  /** Samples after which a hopeless candidate is dropped, and after which any is judged. */
-  private static final int EARLY = 3;
+  /** Rounds in which the incumbent has to be no faster than before: the engine has optimised it. */
+  private static final int SETTLED = 2;
 
-  /** Samples whose median is believed. */
-  private static final int TRUSTED = 5;
-
-  private static final int ENOUGH = 7;
-
-  /** A gain below this is not worth a swap. */
-  private static final double LEAST_GAIN = 0.015;
-
-  /** In standard errors of the median; dozens of candidates are tried, each twice. */
-  private static final double SURE = 3;
-
-  /** A tile that is this much slower (as a logarithm) takes its variants with it. */
-  private static final double HOPELESS = 0.12;
+  /** Candidates that are prepared, and that are timed, at once. */
+  private static final int MOST_AT_ONCE = 3;
 
   /** Steps of the clock that a sample lasts at least. */
   private static final int CLOCK_STEPS = 50;
 
-  private static final double WARM_SECONDS = 0.012;
-  private static final double WARM_MOST_SECONDS = 0.08;
-  private static final double CHUNK_SECONDS = 0.003;
+  /** A clock with longer steps than this: Firefox's where pages are not isolated. */
+  private static final double COARSE = 0.0005;
+
+  private static final int PROBE_CLOCK_STEPS = 10;
+
+  /** Runs of a round of an idle slice, where there are fewer layers. */
+  private static final int LEAST_SLOTS = 4;
 
   /** The longest that one side of a pair is repeated without a break, for a coarse clock. */
   private static final double LONGEST_SIDE = 0.005;
 
   /** A step that takes longer than this does not fit an idle slice: inferences alone time it. */
   private static final double TOO_LONG = 0.04;
-
-  /** Slices in a row that may have been too short before the search no longer counts on any. */
-  private static final int MOST_MISFITS = 30;
 
   private final TunableModel model;
   private final TunableModel.Kernel kernel;
@@ -73,40 +50,43 @@ final class SiteSearch {
   private final int patience;
   private final List<Schedule> queue;
   private final Verdicts verdicts;
+  private final Preparation.Probe probe;
 
-  private Phase phase = Phase.WARM_INCUMBENT;
-  private Schedule incumbent;
-  private Schedule candidate;
-  private Check check;
-  private Check.Run checking;
-
-  private final Samples idleNoise = new Samples(15);
-  private final Samples liveNoise = new Samples(15);
-  private final Samples idle = new Samples(ENOUGH);
-  private final Samples live = new Samples(ENOUGH);
+  private final List<Preparation> preparing = new ArrayList<>();
+  private final List<Contest> ready = new ArrayList<>();
+  private final List<Contest> contests = new ArrayList<>();
+  private final Samples noise = new Samples(15);
   private final Samples incumbentSeconds = new Samples(15);
-  private final Samples candidateSeconds = new Samples(15);
-  private final Samples lived = new Samples(7);
-  private final Pairing idlePair = new Pairing();
-  private final Pairing livePair = new Pairing();
-  private final Pairing liveNoisePair = new Pairing();
+  private final Pairing noisePair = new Pairing();
 
+  private Schedule incumbent;
+  private Check check;
+  private boolean done;
   private TunableModel.Site site;
-  private double stepSeconds = Double.NaN;
-  private double warmed;
-  private double warmBest;
+
+  /** Seconds of the incumbent in the last round; NaN if there was none at these sizes. */
+  private double reference = Double.NaN;
+
+  private double bestReference = Double.MAX_VALUE;
+  private int settled;
   private int turn;
+
+  /** Who runs in which layer of the inference under way; null where the incumbent does. */
+  private Contest[] live = new Contest[0];
+
+  /**
+   * The same of a round of idle slices, which of its runs comes next, and how often each is run.
+   */
+  private Contest[] round;
+
+  private double[] roundSeconds = new double[0];
   private int position;
-  private boolean noiseTurn;
-  private double firstSide;
-  private double secondSide;
-  private int liveLayer = -1;
-  private int liveTurn;
+  private int times;
+
   private int tried;
   private int fruitless;
   private int samples;
   private double spent;
-  private int misfits;
 
   /** What a search tells its tuner. */
   interface Verdicts {
@@ -142,6 +122,7 @@ final class SiteSearch {
     this.patience = patience;
     this.verdicts = verdicts;
     this.incumbent = model.schedule(kernel, bucket);
+    this.probe = new Preparation.Probe(bucket.most(), PROBE_CLOCK_STEPS * clockSeconds);
   }
 
   TunableModel.Kernel kernel() {
@@ -157,7 +138,7 @@ final class SiteSearch {
   }
 
   boolean done() {
-    return phase == Phase.DONE;
+    return done;
   }
 
   /** Candidates that were taken so far. */
@@ -165,9 +146,22 @@ final class SiteSearch {
     return tried;
   }
 
-  /** Candidates that are still waiting. */
+  /** Candidates that are still waiting or under way. */
   int left() {
-    return done() ? 0 : queue.size() + (candidate == null ? 0 : 1);
+    return done ? 0 : (more() ? queue.size() : 0) + underWay();
+  }
+
+  private int underWay() {
+    return preparing.size() + ready.size() + contests.size();
+  }
+
+  private boolean more() {
+    return !queue.isEmpty() && fruitless < patience;
+  }
+
+  /** Whether work will come up by itself: the engine is optimising what was begun. */
+  boolean waits() {
+    return !preparing.isEmpty();
   }
 
   /** Paired samples taken so far, all candidates together. */
@@ -177,32 +171,27 @@ final class SiteSearch {
 
   /** Median wall seconds of one step with the incumbent; NaN if it was not measured. */
   double seconds() {
-    return incumbentSeconds.count() == 0 ? stepSeconds : incumbentSeconds.median();
+    return incumbentSeconds.count() == 0 ? Double.NaN : incumbentSeconds.median();
   }
 
   /** Puts a schedule before all others; ends a rest. */
   void suggest(Schedule schedule) {
-    if (schedule.equals(incumbent) || schedule.equals(candidate)) {
+    if (schedule.equals(incumbent) || flies(schedule)) {
       return;
     }
     queue.remove(schedule);
     queue.add(0, schedule);
     fruitless = 0;
-    if (phase == Phase.DONE) {
-      phase = Phase.WARM_INCUMBENT;
-      warmed = 0;
+    if (done) {
+      done = false;
       spent = 0;
     }
   }
 
   /** The incumbent was changed from outside, by a record. */
   void incumbentChanged(Schedule schedule) {
-    drop();
     queue.remove(schedule);
-    incumbent = schedule;
-    incumbentSeconds.clear();
-    phase = phase == Phase.DONE ? Phase.DONE : Phase.WARM_INCUMBENT;
-    warmed = 0;
+    serve(schedule);
   }
 
   /** Counts idle seconds; the search ends when it has had its share of them. */
@@ -215,8 +204,15 @@ final class SiteSearch {
 
   /** Ends the search; what it has found stays. */
   void stop() {
-    if (phase != Phase.DONE) {
-      drop();
+    if (!done) {
+      List<Schedule> dropped = new ArrayList<>();
+      preparing.forEach(preparation -> dropped.add(preparation.schedule()));
+      ready.forEach(contest -> dropped.add(contest.schedule()));
+      contests.forEach(contest -> dropped.add(contest.schedule()));
+      preparing.clear();
+      ready.clear();
+      contests.clear();
+      dropped.forEach(this::discard);
       finish();
     }
   }
@@ -225,311 +221,190 @@ final class SiteSearch {
    * Does one piece of work outside an inference.
    *
    * @param now the site's steps in the present program
-   * @param slack seconds that are left of the slice
-   * @return false if the next piece does not fit into what is left
+   * @param slack seconds that are left
+   * @param idle whether steps may be run: nothing waits for an answer
+   * @return false if there is nothing to do now that fits
    */
-  boolean idleStep(TunableModel.Site now, double slack) {
+  boolean piece(TunableModel.Site now, double slack, boolean idle) {
     arrive(now);
-    switch (phase) {
-      case WARM_INCUMBENT -> {
-        if (tooLong()) {
-          phase = Phase.NEXT;
-        } else if (!fits(CHUNK_SECONDS, slack)) {
-          return false;
-        } else if (warm(incumbent)) {
-          phase = Phase.NOISE;
-        }
-      }
-      case NOISE -> {
-        if (tooLong() || idleNoise.count() >= NOISE_SAMPLES) {
-          phase = Phase.NEXT;
-        } else {
-          noiseTurn = true;
-          return pair(slack);
-        }
-      }
-      case NEXT -> next();
-      case CHECK -> check();
-      case WARM -> {
-        if (tooLong()) {
-          phase = Phase.MEASURE;
-        } else if (!fits(CHUNK_SECONDS, slack)) {
-          return false;
-        } else if (warm(candidate)) {
-          phase = Phase.MEASURE;
-        }
-      }
-      case MEASURE, CONFIRM -> {
-        return !tooLong() && pair(slack);
-      }
-      case DONE -> {
-        return false;
+    if (done) {
+      return false;
+    }
+    double time = model.now();
+    for (Preparation preparation : preparing) {
+      if (preparation.due(time)) {
+        prepare(preparation);
+        return true;
       }
     }
-    return true;
+    if (preparing.isEmpty() && ready.size() < atOnce() && more()) {
+      take();
+      return true;
+    }
+    if (underWay() == 0 && !more()) {
+      finish();
+      return false;
+    }
+    return idle && turn(slack);
+  }
+
+  private int atOnce() {
+    return Math.max(1, Math.min(MOST_AT_ONCE, site.steps().size() / 2));
   }
 
   private void arrive(TunableModel.Site now) {
     if (!now.equals(site)) {
       // Other shapes: a pair must not mix them, and a step takes another time.
       site = now;
-      stepSeconds = Double.NaN;
-      misfits = 0;
-      lived.clear();
-      clearPairs();
+      reference = Double.NaN;
+      bestReference = Double.MAX_VALUE;
+      round = null;
+      noisePair.clear();
+      contests.forEach(Contest::interrupt);
     }
   }
 
-  private void clearPairs() {
-    position = 0;
-    firstSide = 0;
-    secondSide = 0;
-    idlePair.clear();
-    livePair.clear();
-    liveNoisePair.clear();
-  }
+  // --- preparing ---
 
-  private boolean fits(double aim, double slack) {
-    boolean fits = Double.isNaN(stepSeconds) || Math.max(aim, stepSeconds) <= slack;
-    misfits = fits ? 0 : misfits + 1;
-    return fits;
-  }
-
-  /** Whether idle slices cannot hold a run of the step. */
-  private boolean tooLong() {
-    return stepSeconds > TOO_LONG || misfits > MOST_MISFITS;
-  }
-
-  private void next() {
-    candidate = null;
-    noiseTurn = false;
-    if (queue.isEmpty() || fruitless >= patience) {
-      finish();
-      return;
+  private void take() {
+    List<Schedule> taken = new ArrayList<>();
+    while (taken.size() < atOnce() && !queue.isEmpty()) {
+      taken.add(queue.remove(0));
     }
-    candidate = queue.remove(0);
-    tried++;
+    tried += taken.size();
     try {
-      model.install(kernel, candidate);
-    } catch (MachineException | IllegalArgumentException failed) {
-      refuse("cannot be installed: " + failed.getMessage());
-      return;
+      model.install(kernel, taken);
+    } catch (MachineException | IllegalArgumentException together) {
+      taken.removeIf(schedule -> !installs(schedule));
     }
     if (check == null) {
       check = new Check(model, kernel);
     }
-    checking = check.start(candidate);
-    phase = Phase.CHECK;
-  }
-
-  private void check() {
-    checking.step();
-    if (checking.reason() != null) {
-      refuse(checking.reason());
-    } else if (checking.done()) {
-      phase = Phase.WARM;
-      warmed = 0;
+    for (Schedule schedule : taken) {
+      preparing.add(new Preparation(model, kernel, schedule, check.start(schedule)));
     }
   }
 
-  private void refuse(String reason) {
-    Schedule wrong = candidate;
-    drop();
-    verdicts.refused(this, wrong, reason);
-  }
-
-  /** Lets go of the candidate. */
-  private void drop() {
-    if (candidate != null) {
-      model.discard(kernel, candidate);
-      candidate = null;
+  private boolean installs(Schedule schedule) {
+    try {
+      model.install(kernel, schedule);
+      return true;
+    } catch (MachineException | IllegalArgumentException failed) {
       fruitless++;
+      verdicts.refused(this, schedule, "cannot be installed: " + failed.getMessage());
+      return false;
     }
-    checking = null;
-    idle.clear();
-    live.clear();
-    candidateSeconds.clear();
-    clearPairs();
-    liveLayer = -1;
-    if (phase != Phase.DONE) {
-      phase = Phase.NEXT;
+  }
+
+  private void prepare(Preparation preparation) {
+    preparation.step(probe, incumbent);
+    Schedule schedule = preparation.schedule();
+    if (preparation.reason() != null) {
+      preparing.remove(preparation);
+      refuse(schedule, preparation.reason());
+    } else if (preparation.slow()) {
+      preparing.remove(preparation);
+      dropTile(schedule);
+      drop(schedule);
+    } else if (preparation.ready()) {
+      preparing.remove(preparation);
+      ready.add(new Contest(schedule));
     }
+  }
+
+  private void refuse(Schedule schedule, String reason) {
+    drop(schedule);
+    verdicts.refused(this, schedule, reason);
+  }
+
+  /** Lets go of a candidate that is in no list any more. */
+  private void drop(Schedule schedule) {
+    fruitless++;
+    discard(schedule);
+  }
+
+  /** Schedules that differ in blocks only share their code: the last one gives it free. */
+  private void discard(Schedule schedule) {
+    String code = MatmulKernel.compiled(schedule);
+    boolean shared = MatmulKernel.compiled(incumbent).equals(code);
+    for (Schedule other : flying()) {
+      shared |= MatmulKernel.compiled(other).equals(code);
+    }
+    if (!shared) {
+      model.discard(kernel, schedule);
+    }
+  }
+
+  private List<Schedule> flying() {
+    List<Schedule> list = new ArrayList<>();
+    preparing.forEach(preparation -> list.add(preparation.schedule()));
+    ready.forEach(contest -> list.add(contest.schedule()));
+    contests.forEach(contest -> list.add(contest.schedule()));
+    return list;
+  }
+
+  private boolean flies(Schedule schedule) {
+    return flying().contains(schedule);
+  }
+
+  private void dropTile(Schedule slow) {
+    queue.removeIf(schedule -> schedule.mr() == slow.mr() && schedule.nr() == slow.nr());
   }
 
   private void finish() {
-    phase = Phase.DONE;
+    done = true;
     check = null;
     queue.clear();
+    round = null;
     verdicts.finished(this);
   }
 
-  /** Runs a schedule for a few milliseconds; true once it no longer gets faster. */
-  private boolean warm(Schedule schedule) {
-    int step = site.steps().get(turn % site.steps().size());
-    int times = times(CHUNK_SECONDS);
-    double total = run(step, schedule, times);
-    if (Double.isNaN(total)) {
-      return false;
-    }
-    double seconds = Math.max(total, clockSeconds) / times;
-    boolean settled = warmed >= WARM_SECONDS && seconds > 0.9 * warmBest;
-    warmBest = warmed == 0 ? seconds : Math.min(warmBest, seconds);
-    warmed += Math.max(total, clockSeconds);
-    if (schedule.equals(incumbent)) {
-      stepSeconds = warmBest;
-    }
-    turn++;
-    return settled || warmed >= WARM_MOST_SECONDS;
-  }
+  // --- timing ---
 
-  /** How often the step has to run for about so many seconds. */
-  private int times(double seconds) {
-    return Double.isNaN(stepSeconds)
-        ? 1
-        : (int) Math.max(1, Math.min(1000, seconds / Math.max(stepSeconds, 1e-7)));
-  }
-
-  /** Wall seconds of several runs of a step; NaN if the candidate was refused for failing. */
-  private double run(int step, Schedule schedule, int times) {
-    try {
-      model.setSchedule(step, schedule);
-      return model.runStep(step, times);
-    } catch (MachineException failed) {
-      if (schedule.equals(incumbent)) {
-        throw failed;
-      }
-      model.setSchedule(step, incumbent);
-      refuse("fails on the model's data: " + failed.getMessage());
-      return Double.NaN;
-    } finally {
-      model.setSchedule(step, incumbent);
+  /** Lets prepared candidates in, once the incumbent's own times can be trusted. */
+  private void promote() {
+    if (noise.count() < NOISE_SAMPLES || settled < SETTLED) {
+      return;
+    }
+    while (contests.size() < atOnce() && !ready.isEmpty()) {
+      contests.add(ready.remove(0));
     }
   }
 
   /**
-   * One of the four runs of a turn: candidate on one layer, incumbent on the next, then the other
-   * way round, so that neither the layers nor what is in the caches favour a side.
+   * Who runs where in the next round: at most every other run is a candidate's, and each comes to
+   * each place in turn. Where there is one place only, incumbent and candidates take turns in it.
    */
-  private boolean pair(double slack) {
-    double aim = Math.min(sampleSeconds / 4, LONGEST_SIDE);
-    if (!fits(aim, slack)) {
-      return false;
+  private Contest[] assign(int places) {
+    Contest[] who = new Contest[places];
+    if (contests.isEmpty()) {
+      return who;
     }
-    List<Integer> steps = site.steps();
-    // Turn about: first or second side begins, so that being first favours neither.
-    boolean first = (position == 0 || position == 3) == (turn % 2 == 0);
-    int layer = turn + position % 2;
-    int times = times(aim);
-    Schedule schedule = first && !noiseTurn ? candidate : incumbent;
-    double seconds = run(steps.get(layer % steps.size()), schedule, times);
-    if (Double.isNaN(seconds)) {
-      return true;
+    if (places == 1) {
+      who[0] = turn % 2 == 0 ? null : contests.get(turn / 2 % contests.size());
+      return who;
     }
-    if (first) {
-      firstSide += seconds;
-    } else {
-      secondSide += seconds;
+    int count = Math.min(contests.size(), places / 2);
+    for (int i = 0; i < count; i++) {
+      who[(turn + 2 * i) % places] = contests.get((turn + i) % contests.size());
     }
-    position++;
-    if (position == 4) {
-      idlePair.add(firstSide, secondSide, 2 * times);
-      position = 0;
-      firstSide = 0;
-      secondSide = 0;
-      turn++;
-      if (idlePair.lasted(sampleSeconds)) {
-        idleSample();
-      }
-    }
-    return true;
+    return who;
   }
 
-  private void idleSample() {
-    double ratio = idlePair.logRatio();
-    incumbentSeconds.add(idlePair.secondSeconds());
-    if (noiseTurn) {
-      idleNoise.add(ratio);
-    } else {
-      idle.add(ratio);
-      candidateSeconds.add(idlePair.firstSeconds());
-      samples++;
-    }
-    idlePair.clear();
-    if (phase == Phase.MEASURE || phase == Phase.CONFIRM) {
-      boolean measured = !noiseTurn;
-      // Every fifth sample keeps the noise up to date.
-      noiseTurn = idle.count() % 4 == 3 && measured;
-      if (measured) {
-        decide(idle, idleNoise);
-      }
-    }
-  }
-
-  private void decide(Samples ratios, Samples noise) {
-    int count = ratios.count();
-    if (noise.count() < NOISE_SAMPLES || count < EARLY) {
-      return;
-    }
-    // Of the first few samples several may be spoilt: all of them have to agree.
-    double ratio = count < TRUSTED ? ratios.least() : ratios.median();
-    if (ratio > Math.max(0.04, SURE * noise.noise(count))) {
-      if (ratio > HOPELESS) {
-        dropTile(candidate);
-      }
-      drop();
-    } else if (count >= ENOUGH) {
-      if (ratio >= -Math.max(LEAST_GAIN, SURE * noise.noise(ENOUGH))) {
-        drop();
-      } else if (phase == Phase.MEASURE) {
-        phase = Phase.CONFIRM;
-        idle.clear();
-        live.clear();
-      } else {
-        win(Math.exp(-ratio));
-      }
-    }
-  }
-
-  private void dropTile(Schedule slow) {
-    for (int i = queue.size() - 1; i >= 0; i--) {
-      if (queue.get(i).mr() == slow.mr() && queue.get(i).nr() == slow.nr()) {
-        queue.remove(i);
-      }
-    }
-  }
-
-  private void win(double ratio) {
-    Schedule previous = incumbent;
-    Schedule winner = candidate;
-    model.adopt(kernel, bucket, winner);
-    incumbent = winner;
-    candidate = null;
-    double seconds = candidateSeconds.median();
-    drop();
-    model.discard(kernel, previous);
-    incumbentSeconds.clear();
-    incumbentSeconds.add(seconds);
-    stepSeconds = seconds;
-    fruitless = 0;
-    // Its own variants are now the likeliest.
-    int front = 0;
-    for (int i = 0; i < queue.size(); i++) {
-      Schedule schedule = queue.get(i);
-      if (schedule.mr() == winner.mr() && schedule.nr() == winner.nr()) {
-        queue.remove(i);
-        queue.add(front++, schedule);
-      }
-    }
-    verdicts.won(this, previous, ratio);
-  }
-
-  /** Puts the candidate into one layer of the coming inference, if it has come that far. */
+  /** Puts candidates into layers of the coming inference. */
   void beforeRun(TunableModel.Site now) {
     arrive(now);
-    liveLayer = -1;
-    if ((phase == Phase.MEASURE || phase == Phase.CONFIRM) && now.steps().size() > 1) {
-      liveLayer = liveTurn % now.steps().size();
-      model.setSchedule(now.steps().get(liveLayer), candidate);
+    round = null;
+    live = new Contest[0];
+    if (done) {
+      return;
+    }
+    promote();
+    live = assign(now.steps().size());
+    for (int i = 0; i < live.length; i++) {
+      if (live[i] != null) {
+        model.setSchedule(now.steps().get(i), live[i].schedule());
+      }
     }
   }
 
@@ -539,63 +414,204 @@ final class SiteSearch {
    * @param complete false if the inference was cancelled or failed
    */
   void afterRun(TunableModel.Site now, boolean complete) {
-    List<Integer> steps = now.steps();
-    int layers = steps.size();
-    int layer = liveLayer;
-    liveLayer = -1;
-    if (layer >= 0) {
-      model.setSchedule(steps.get(layer), incumbent);
+    Contest[] who = live;
+    live = new Contest[0];
+    for (int i = 0; i < who.length; i++) {
+      if (who[i] != null) {
+        model.setSchedule(now.steps().get(i), incumbent);
+      }
     }
-    if (!complete || phase == Phase.DONE) {
+    if (!complete || done || who.length == 0) {
       return;
     }
-    double first = model.stepSeconds(steps.get(0));
-    if (first > 0 && layer != 0) {
-      lived.add(first);
-    }
-    if (lived.count() > 0 && (Double.isNaN(stepSeconds) || phase == Phase.WARM_INCUMBENT)) {
-      // The first was not optimised yet, and where thread 0 came late one is far too short. A
-      // coarse clock may say 0.
-      stepSeconds = Math.max(lived.median(), clockSeconds);
-    }
-    if (layers < 2) {
-      return;
-    }
-    // One more layer of the same inference plays the candidate's part, with the incumbent: it is
-    // never the candidate's, since half the layers lie between.
-    int probe = (liveTurn + layers / 2) % layers;
-    liveTurn++;
-    double rest = 0;
-    for (int i = 0; i < layers; i++) {
-      double seconds = model.stepSeconds(steps.get(i));
-      if (Double.isNaN(seconds)) {
+    double[] seconds = new double[who.length];
+    for (int i = 0; i < seconds.length; i++) {
+      seconds[i] = model.stepSeconds(now.steps().get(i));
+      if (Double.isNaN(seconds[i])) {
         return;
       }
-      rest += i == layer || i == probe ? 0 : seconds;
     }
-    double probed = model.stepSeconds(steps.get(probe));
-    int others = layers - (layer < 0 ? 1 : 2);
-    if (others > 0) {
-      liveNoisePair.add(probed, rest / others, 1);
-      if (liveNoisePair.lasted(sampleSeconds)) {
-        liveNoise.add(liveNoisePair.logRatio());
-        liveNoisePair.clear();
+    complete(who, seconds, 1);
+  }
+
+  /** One run of a round of idle slices. */
+  private boolean turn(double slack) {
+    if (reference > TOO_LONG) {
+      return false;
+    }
+    int layers = site.steps().size();
+    double aim = Math.min(sampleSeconds, LONGEST_SIDE);
+    if (round == null) {
+      promote();
+      if (contests.isEmpty() && noise.count() >= NOISE_SAMPLES && settled >= SETTLED) {
+        return false;
+      }
+      round = assign(Math.max(layers, LEAST_SLOTS));
+      roundSeconds = new double[round.length];
+      position = 0;
+      times =
+          Double.isNaN(reference)
+              ? 1
+              : (int) Math.max(1, Math.min(1000, Math.ceil(aim / Math.max(reference, 1e-7))));
+    }
+    if (!Double.isNaN(reference) && times * reference > slack) {
+      return false;
+    }
+    Contest contest = round[position];
+    int step = site.steps().get(position % layers);
+    try {
+      if (contest != null) {
+        model.setSchedule(step, contest.schedule());
+      }
+      roundSeconds[position++] = model.runStep(step, times);
+    } catch (MachineException failed) {
+      if (contest == null) {
+        throw failed;
+      }
+      round = null;
+      contests.remove(contest);
+      refuse(contest.schedule(), "fails on the model's data: " + failed.getMessage());
+    } finally {
+      model.setSchedule(step, incumbent);
+    }
+    if (round != null && position == round.length) {
+      Contest[] who = round;
+      round = null;
+      complete(who, roundSeconds, times);
+    }
+    return true;
+  }
+
+  /** Takes the seconds of a round, each of so many runs. */
+  private void complete(Contest[] who, double[] seconds, int runs) {
+    double[] own = new double[seconds.length];
+    int count = 0;
+    for (int i = 0; i < who.length; i++) {
+      if (who[i] == null) {
+        own[count++] = seconds[i];
       }
     }
-    if (layer >= 0) {
-      livePair.add(model.stepSeconds(steps.get(layer)), (rest + probed) / (others + 1), 1);
-      if (livePair.lasted(sampleSeconds)) {
-        liveSample();
+    double before = reference * runs;
+    double now = count == 0 ? before : center(own, count, -1);
+    if (count > 0) {
+      selfCompare(own, count, before, now, runs);
+      reference = Math.max(now / runs, clockSeconds / 4);
+      settled = reference > 0.9 * bestReference ? settled + 1 : 0;
+      bestReference = Math.min(bestReference, reference);
+      if (settled > 0) {
+        incumbentSeconds.add(reference);
+      }
+    }
+    turn++;
+    if (!Double.isNaN(now)) {
+      List<Contest> open = new ArrayList<>();
+      for (int i = 0; i < who.length; i++) {
+        if (who[i] != null && who[i].add(seconds[i], now, runs, sampleSeconds)) {
+          samples++;
+          open.add(who[i]);
+        }
+      }
+      judge(open);
+    }
+  }
+
+  /**
+   * The middle of the incumbent's times: one run that was disturbed must not count. Where the clock
+   * is too coarse for that, the mean.
+   *
+   * @param without an index that is left out; -1 for none
+   */
+  private double center(double[] own, int count, int without) {
+    double[] others = new double[count];
+    int kept = 0;
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+      if (i != without) {
+        others[kept++] = own[i];
+        sum += own[i];
+      }
+    }
+    if (sum / kept < sampleSeconds) {
+      return sum / kept;
+    }
+    others = Arrays.copyOf(others, kept);
+    Arrays.sort(others);
+    return kept % 2 == 1 ? others[kept / 2] : (others[kept / 2 - 1] + others[kept / 2]) / 2;
+  }
+
+  /** The incumbent against itself: one of its runs against the others, or the run before. */
+  private void selfCompare(double[] own, int count, double before, double now, int runs) {
+    if (count == 1) {
+      if (!Double.isNaN(before) && before > 0) {
+        noisePair.add(now, before, runs);
+        if (noisePair.lasted(sampleSeconds)) {
+          noise.add(noisePair.logRatio());
+          noisePair.clear();
+        }
+      }
+    }
+    // Before contests begin, several pairs a round.
+    int pairs = count == 1 ? 0 : contests.isEmpty() ? count / 2 : 1;
+    for (int i = 0; i < pairs; i++) {
+      int one = (turn + 2 * i) % count;
+      noisePair.add(own[one], center(own, count, one), runs);
+      if (noisePair.lasted(sampleSeconds)) {
+        noise.add(noisePair.logRatio());
+        noisePair.clear();
       }
     }
   }
 
-  private void liveSample() {
-    live.add(livePair.logRatio());
-    candidateSeconds.add(livePair.firstSeconds());
-    incumbentSeconds.add(livePair.secondSeconds());
-    livePair.clear();
-    samples++;
-    decide(live, liveNoise);
+  private void judge(List<Contest> open) {
+    Contest winner = null;
+    for (Contest contest : open) {
+      switch (contest.judge(noise, clockSeconds > COARSE)) {
+        case OPEN -> {}
+        case HOPELESS -> {
+          contests.remove(contest);
+          dropTile(contest.schedule());
+          drop(contest.schedule());
+        }
+        case DROPPED -> {
+          contests.remove(contest);
+          drop(contest.schedule());
+        }
+        case WON -> winner = winner == null || contest.gain() > winner.gain() ? contest : winner;
+      }
+    }
+    if (winner != null) {
+      win(winner);
+    }
+    if (underWay() == 0 && !more()) {
+      finish();
+    }
+  }
+
+  private void win(Contest winner) {
+    Schedule previous = incumbent;
+    contests.remove(winner);
+    model.adopt(kernel, bucket, winner.schedule());
+    double seconds = winner.seconds();
+    serve(winner.schedule());
+    discard(previous);
+    reference = seconds;
+    incumbentSeconds.add(seconds);
+    fruitless = 0;
+    // Its own variants are now the likeliest.
+    List<Schedule> likely = new ArrayList<>(queue);
+    likely.removeIf(schedule -> schedule.mr() != incumbent.mr() || schedule.nr() != incumbent.nr());
+    queue.removeAll(likely);
+    queue.addAll(0, likely);
+    verdicts.won(this, previous, winner.gain());
+  }
+
+  /** Another schedule serves from now on: what was compared with the old one begins anew. */
+  private void serve(Schedule schedule) {
+    incumbent = schedule;
+    incumbentSeconds.clear();
+    reference = Double.NaN;
+    bestReference = Double.MAX_VALUE;
+    round = null;
+    contests.forEach(Contest::restart);
   }
 }

@@ -57,7 +57,7 @@ public final class Tuner {
    * @param patience candidates in a row that may fail before a kernel's search ends
    */
   public record Options(double idleSeconds, int patience) {
-    public static final Options DEFAULT = new Options(10, 20);
+    public static final Options DEFAULT = new Options(40, 10);
   }
 
   /**
@@ -80,6 +80,9 @@ public final class Tuner {
 
   private static final int AGAIN_SERVER = 16;
 
+  /** Part of an inference's time that preparing candidates may add to the next one. */
+  private static final double SHARE = 0.2;
+
   private final TunableModel model;
   private final DeviceProfile profile;
   private final String engine;
@@ -92,6 +95,9 @@ public final class Tuner {
   private final Set<String> handled = new TreeSet<>();
   private List<TunableModel.Site> sites = List.of();
   private boolean searching = true;
+  private int cursor;
+  private double began = Double.NaN;
+  private double ran = Double.NaN;
 
   /**
    * A tuner for one loaded model.
@@ -122,6 +128,11 @@ public final class Tuner {
   public void search(boolean on) {
     searching = on;
     model.timeSteps(on && !finished());
+  }
+
+  /** Whether the search is on. */
+  public boolean searching() {
+    return searching;
   }
 
   /**
@@ -178,15 +189,17 @@ public final class Tuner {
     if (!searching) {
       return;
     }
+    if (!Double.isNaN(ran)) {
+      work(model.now() + SHARE * ran, false);
+    }
     boolean timed = false;
     for (TunableModel.Site site : sites) {
       SiteSearch search = search(site);
-      if (!search.done()) {
-        search.beforeRun(site);
-        timed = true;
-      }
+      search.beforeRun(site);
+      timed |= !search.done();
     }
     model.timeSteps(timed);
+    began = model.now();
   }
 
   /**
@@ -195,6 +208,7 @@ public final class Tuner {
    * @param complete false if it was cancelled or failed
    */
   public void afterRun(boolean complete) {
+    ran = complete ? model.now() - began : ran;
     for (TunableModel.Site site : sites) {
       SiteSearch search = searches.get(key(site.kernel().signature(), site.bucket()));
       if (search != null) {
@@ -207,47 +221,57 @@ public final class Tuner {
    * Works for about {@code milliseconds}, never much longer than one step takes beyond them. The
    * last inference's outputs must have been read.
    *
-   * @return whether there is more to do for the present shapes
+   * @return whether there is more to do for the present shapes, now or soon
    */
   public boolean idle(double milliseconds) {
     if (!searching) {
       return false;
     }
     sites = model.sites();
+    return work(model.now() + milliseconds, true);
+  }
+
+  /** Does pieces of work, of the dearest kernels first, until a time. */
+  private boolean work(double end, boolean idle) {
+    List<TunableModel.Site> open = open();
+    int resting = 0;
+    boolean more = false;
     double now = model.now();
-    double end = now + milliseconds;
-    Set<String> blocked = new TreeSet<>();
-    while (now < end) {
-      TunableModel.Site site = next(blocked);
-      if (site == null) {
-        break;
-      }
+    while (now < end && resting < open.size()) {
+      TunableModel.Site site = open.get(cursor % open.size());
       SiteSearch search = search(site);
-      if (!search.idleStep(site, (end - now) / 1000)) {
-        blocked.add(key(site.kernel().signature(), site.bucket()));
+      if (search.piece(site, (end - now) / 1000, idle)) {
+        resting = 0;
+        more = true;
+      } else {
+        more |= search.waits();
+        resting++;
+        cursor++;
       }
       double before = now;
       now = model.now();
-      search.spend((now - before) / 1000, options.idleSeconds());
-    }
-    return !blocked.isEmpty() || next(blocked) != null;
-  }
-
-  /** The dearest site of the present program whose search is not done. */
-  private TunableModel.Site next(Set<String> blocked) {
-    TunableModel.Site best = null;
-    double most = -1;
-    for (TunableModel.Site site : sites) {
-      TunableModel.Kernel kernel = site.kernel();
-      double work = (double) kernel.k() * kernel.n() * site.rows() * site.steps().size();
-      if (work > most
-          && !search(site).done()
-          && !blocked.contains(key(kernel.signature(), site.bucket()))) {
-        best = site;
-        most = work;
+      if (idle) {
+        search.spend((now - before) / 1000, options.idleSeconds());
       }
     }
-    return best;
+    return more || resting < open.size();
+  }
+
+  /** The sites of the present program whose search is not done, the dearest first. */
+  private List<TunableModel.Site> open() {
+    List<TunableModel.Site> open = new ArrayList<>();
+    for (TunableModel.Site site : sites) {
+      if (!search(site).done()) {
+        open.add(site);
+      }
+    }
+    open.sort((a, b) -> Double.compare(cost(b), cost(a)));
+    return open;
+  }
+
+  private static double cost(TunableModel.Site site) {
+    TunableModel.Kernel kernel = site.kernel();
+    return (double) kernel.k() * kernel.n() * site.rows() * site.steps().size();
   }
 
   /** Whether every kernel and bucket that was seen so far is tuned. */

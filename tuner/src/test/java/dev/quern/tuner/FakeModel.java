@@ -41,6 +41,7 @@ final class FakeModel implements TunableModel {
   final Map<Schedule, Fault> faults = new HashMap<>();
   final Set<Schedule> installed = new HashSet<>();
   final Set<Schedule> everRun = new HashSet<>();
+  final Set<Schedule> probed = new HashSet<>();
   final List<Schedule> adoptions = new ArrayList<>();
   ToDoubleFunction<Schedule> cost = schedule -> 1;
   double noise = 0.03;
@@ -191,6 +192,17 @@ final class FakeModel implements TunableModel {
   public double runStep(int step, int times) {
     double before = now();
     advance(step, times);
+    return (now() - before) / 1000;
+  }
+
+  @Override
+  public double probe(Kernel asked, Schedule schedule, int probeRows, int times) {
+    double before = now();
+    probed.add(schedule);
+    for (int i = 0; i < times; i++) {
+      double share = (double) probeRows / rows;
+      time += 0.5 * share * cost.applyAsDouble(schedule) * Math.exp(noise * random.nextGaussian());
+    }
     return (now() - before) / 1000;
   }
 

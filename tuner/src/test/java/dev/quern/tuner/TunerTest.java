@@ -57,7 +57,7 @@ class TunerTest {
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {1, 2, 3, 4, 5})
+  @ValueSource(longs = {1, 2, 3, 4})
   void aFasterCandidateWinsAndIsRecorded(long seed) {
     FakeModel model = new FakeModel(6, seed);
     Schedule fast = candidates(model).get(9);
@@ -77,6 +77,20 @@ class TunerTest {
     assertThat(log.ratios.get(0)).isBetween(1.1, 1.25);
     assertThat(TuningRecord.parse(record.json()).json()).isEqualTo(record.json());
     assertThat(tuner.rows().get(0).source()).isEqualTo(Tuner.Source.TUNED);
+  }
+
+  @Test
+  void nearlyAlwaysTheFasterOneIsFound() {
+    int found = 0;
+    for (long seed = 1; seed <= 40; seed++) {
+      FakeModel model = new FakeModel(6, seed);
+      Schedule fast = candidates(model).get(9);
+      model.cost = schedule -> schedule.equals(fast) ? 0.85 : 1.0;
+      serve(model, tuner(model, book(model), new Log()), 2000, 40);
+      found += model.schedule(model.kernel, RowBucket.TENS).equals(fast) ? 1 : 0;
+    }
+    // It is dropped where its first samples happen to be disturbed.
+    assertThat(found).isGreaterThanOrEqualTo(37);
   }
 
   @ParameterizedTest
@@ -216,7 +230,7 @@ class TunerTest {
     assertThat(tuner.finished()).isFalse();
     serve(model, tuner, 200, 40);
     assertThat(tuner.finished()).isTrue();
-    assertThat(model.everRun).contains(claimed);
+    assertThat(model.probed).contains(claimed);
     assertThat(model.schedule(model.kernel, RowBucket.TENS)).isEqualTo(fast);
   }
 

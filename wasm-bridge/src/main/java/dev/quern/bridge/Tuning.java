@@ -102,6 +102,13 @@ final class Tuning implements Tuner.Listener {
     return more;
   }
 
+  /** The search goes on in inferences too. */
+  void ran() {
+    if (tuner.searching()) {
+      progress(!tuner.finished());
+    }
+  }
+
   /** Everything counts as decided when nothing is left to do. */
   private void progress(boolean more) {
     int tried = tuner.tried();

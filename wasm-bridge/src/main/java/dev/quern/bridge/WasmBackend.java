@@ -135,6 +135,7 @@ final class WasmBackend implements Backend {
     } finally {
       tuning.tuner().afterRun(complete);
     }
+    tuning.ran();
     List<Output> placed = new ArrayList<>();
     for (Value output : runner.plan().outputs()) {
       if (outputs.contains(output.name())) {
