@@ -4,11 +4,15 @@ import dev.quern.e2e.bench.Benchmark;
 import dev.quern.e2e.bench.Figure;
 import dev.quern.e2e.browser.BrowserKind;
 import dev.quern.e2e.peers.Comparison;
+import dev.quern.e2e.peers.ComparisonPlot;
 import dev.quern.e2e.peers.ComparisonResult;
 import dev.quern.e2e.peers.ComparisonTable;
 import dev.quern.e2e.peers.Engine;
 import dev.quern.e2e.peers.Settings;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -119,6 +123,12 @@ final class BenchCommand implements Callable<Integer> {
   @Option(names = "--markdown", description = "Print the comparison as a table of Markdown.")
   private boolean markdown;
 
+  @Option(
+      names = "--svg",
+      paramLabel = "FILE",
+      description = "Where the comparison's picture goes (default: e2e/target/bench.svg).")
+  private Path svg;
+
   @Override
   public Integer call() {
     for (int count : threads) {
@@ -164,7 +174,8 @@ final class BenchCommand implements Callable<Integer> {
             threads.isEmpty() ? List.of(1, 2) : threads,
             Duration.ofSeconds(tune),
             Duration.ofSeconds(seconds),
-            Duration.ofSeconds(idle));
+            Duration.ofSeconds(idle),
+            target());
     ComparisonResult result =
         new Comparison(
                 workbench.browser(),
@@ -181,6 +192,23 @@ final class BenchCommand implements Callable<Integer> {
     } else {
       ComparisonTable table = new ComparisonTable(result);
       out.println(markdown ? table.markdown() : table.text());
+    }
+    Path picture = svg == null ? target().resolve("bench.svg") : svg;
+    try {
+      Files.writeString(picture, new ComparisonPlot(result).svg());
+      err.println("quern: drawn to " + picture);
+    } catch (IOException e) {
+      throw new CommandException(picture + " cannot be written: " + e.getMessage(), e);
+    }
+  }
+
+  /** The build's output folder of this module: it holds the jar or the classes. */
+  private static Path target() {
+    try {
+      return Path.of(BenchCommand.class.getProtectionDomain().getCodeSource().getLocation().toURI())
+          .getParent();
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException(e);
     }
   }
 

@@ -5,10 +5,6 @@ import dev.quern.e2e.harness.Front;
 import dev.quern.e2e.harness.Harness;
 import dev.quern.e2e.harness.Harness.Loaded;
 import dev.quern.e2e.harness.Harness.Timing;
-import java.io.IOException;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -233,44 +229,15 @@ public final class Benchmark {
     return harness.call("peak", request).asDouble();
   }
 
-  /**
-   * What a page with the model downloads of the engine: every file that this page asked the server
-   * for.
-   */
   private void download() {
-    List<String> paths =
-        front.forwarded().stream()
-            .filter(path -> path.endsWith(".js") || path.endsWith(".mjs") || path.endsWith(".wasm"))
-            .filter(path -> !path.contains("tokenizer"))
-            .sorted()
-            .toList();
-    long total = 0;
-    List<String> parts = new ArrayList<>();
-    try (HttpClient client = HttpClient.newHttpClient()) {
-      for (String path : paths) {
-        HttpRequest request =
-            HttpRequest.newBuilder(java.net.URI.create(front.origin() + path))
-                .header("Accept-Encoding", "br")
-                .build();
-        int size = client.send(request, HttpResponse.BodyHandlers.ofByteArray()).body().length;
-        total += size;
-        parts.add(
-            path.substring(path.lastIndexOf('/') + 1)
-                + String.format(Locale.ROOT, " %.1f", size / 1000.0));
-      }
-    } catch (IOException e) {
-      throw new IllegalStateException("the engine's files cannot be fetched: " + e.getMessage(), e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted while fetching the engine's files", e);
-    }
+    EngineDownload download = EngineDownload.of(front);
     result.accept(
         Figure.atMost(
             "download of the engine and SDK, brotli",
-            total / 1000.0,
+            download.bytes() / 1000.0,
             "KB",
             200,
-            String.join(", ", parts)));
+            download.text()));
   }
 
   private static List<Timing> runs(Loaded model, Map<String, TensorData> inputs, int count) {

@@ -26,7 +26,10 @@ public final class Comparison {
   static final int ROUNDS = 5;
 
   /** Processor cores of others beyond which a round does not count. */
-  private static final double FOREIGN = 0.15;
+  static final double FOREIGN = 0.15;
+
+  /** A fetch right after the browser's start takes up to five times as long as one later. */
+  private static final Duration SETTLED = Duration.ofSeconds(4);
 
   private static final Duration WARM = Duration.ofMillis(400);
   private static final Duration SLICE = Duration.ofMillis(80);
@@ -55,12 +58,9 @@ public final class Comparison {
   public ComparisonResult run() {
     List<Workload> cases =
         Workload.all().stream().filter(each -> settings.takes(each.name())).toList();
-    if (cases.isEmpty()) {
-      throw new PeerException(
-          "no case has '"
-              + settings.filter()
-              + "' in its name; there are: "
-              + String.join(", ", Workload.all().stream().map(Workload::name).toList()));
+    boolean loads = settings.takes(LoadComparison.name());
+    if (cases.isEmpty() && !loads) {
+      throw noCase();
     }
     Optional<Path> packages =
         settings.peers().isEmpty() ? Optional.empty() : Optional.of(PeerPackages.ready(progress));
@@ -70,12 +70,40 @@ public final class Comparison {
         .ifPresent(cores ->
             progress.accept(
                 "the machine is not idle: others keep %.2f cores busy".formatted(cores)));
+    List<CaseResult> results = new ArrayList<>();
+    if (loads) {
+      MachineLoad.pause(SETTLED);
+      results.addAll(loads(packages));
+    }
     Map<String, List<Workload>> models = new LinkedHashMap<>();
     cases.forEach(
         each -> models.computeIfAbsent(each.model(), model -> new ArrayList<>()).add(each));
-    List<CaseResult> results = new ArrayList<>();
     models.values().forEach(workloads -> results.addAll(model(workloads)));
     return new ComparisonResult(browser.version(), settings.peers(), results);
+  }
+
+  private PeerException noCase() {
+    List<String> names = new ArrayList<>(List.of(LoadComparison.name()));
+    Workload.all().forEach(workload -> names.add(workload.name()));
+    return new PeerException(
+        "no case has '"
+            + settings.filter()
+            + "' in its name; there are: "
+            + String.join(", ", names));
+  }
+
+  private List<CaseResult> loads(Optional<Path> packages) {
+    LoadComparison comparison =
+        new LoadComparison(
+            browser, front, packages.orElse(Path.of("")), settings.sizes(), progress);
+    List<Engine> engines = new ArrayList<>(List.of(Engine.QUERN));
+    settings.peers().stream().filter(Engine::loadsModels).forEach(engines::add);
+    List<CaseResult> results = new ArrayList<>();
+    for (int threads : settings.threads()) {
+      progress.accept(LoadComparison.name() + ", " + threads + " threads");
+      results.add(comparison.run(engines, threads));
+    }
+    return results;
   }
 
   /** The cases of one model, which stays loaded in each engine's tab. */

@@ -82,11 +82,29 @@ public final class ComparisonTable {
               ? ""
               : String.format(Locale.ROOT, "%.0f %%", 100 * row.shareOfPeak()));
       rows.add(cells);
+      sizes(row);
       if (row.disturbed()) {
         notes.add(where(row) + ": other programs ran at the same time");
       }
     }
     return rows;
+  }
+
+  /** What a case of loading tells beside times. */
+  private void sizes(CaseResult row) {
+    row.engines()
+        .forEach((engine, measured) -> {
+          if (measured instanceof Timed timed && timed.facts().has("downloadBytes")) {
+            notes.add(
+                String.format(
+                    Locale.ROOT,
+                    "%s, %s: %.0f MB of WebAssembly memory, engine %.2f MB to download (brotli)",
+                    where(row),
+                    engine.label(),
+                    timed.facts().path("memoryBytes").asDouble() / 1e6,
+                    timed.facts().path("downloadBytes").asDouble() / 1e6));
+          }
+        });
   }
 
   private String cell(CaseResult row, Engine engine) {

@@ -12,7 +12,16 @@ import java.util.stream.Collectors;
 public enum Engine {
   QUERN("quern", "Quern", Format.ONNX, EnumSet.allOf(Kind.class)),
   ORT("ort", "ONNX Runtime Web", Format.ONNX, EnumSet.allOf(Kind.class)),
-  TFJS("tfjs", "TensorFlow.js", Format.WEIGHTS, EnumSet.of(Kind.MATMUL, Kind.MINILM)),
+  LITERT(
+      "litert",
+      "LiteRT.js",
+      Format.TFLITE,
+      EnumSet.of(Kind.MATMUL, Kind.MINILM, Kind.MOBILENET)),
+  TFJS(
+      "tfjs",
+      "TensorFlow.js",
+      Format.WEIGHTS,
+      EnumSet.of(Kind.MATMUL, Kind.MINILM, Kind.MOBILENET)),
   JAX("jax", "jax-js", Format.WEIGHTS, EnumSet.of(Kind.MATMUL, Kind.MINILM)),
   TRANSFORMERS(
       "transformers",
@@ -24,7 +33,9 @@ public enum Engine {
   enum Format {
     /** The ONNX file. */
     ONNX,
-    /** The constants of the ONNX file, for a library of operators; its script writes the model. */
+    /** A file of TensorFlow Lite with the same weights, for the shape of a case. */
+    TFLITE,
+    /** The constants of the ONNX file, for a library of operators; its script writes the model; or TF.js's own. */
     WEIGHTS,
     /** A folder laid out like a repository of a model hub. */
     HUB_FOLDER
@@ -75,5 +86,10 @@ public enum Engine {
   /** Whether there is a model of that kind for it. */
   public boolean takes(Kind kind) {
     return kinds.contains(kind);
+  }
+
+  /** Whether it loads a model from a file, so that its loading can be compared with others'. */
+  boolean loadsModels() {
+    return format != Format.WEIGHTS;
   }
 }

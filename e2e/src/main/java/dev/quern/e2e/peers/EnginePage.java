@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -19,15 +20,35 @@ import tools.jackson.databind.node.ObjectNode;
 /** A tab with one engine in it; see {@code driver.js} for what the page does. */
 final class EnginePage implements AutoCloseable {
   static final String BASE = Front.PREFIX + "peers/";
+
+  /** The path of npm's folder {@code node_modules}. */
+  static final String PACKAGES = BASE + "npm/";
+
   private static final Duration LIMIT = Duration.ofMinutes(2);
   private static final AtomicInteger NEXT = new AtomicInteger();
 
   /** Scripts beside those of the engines; all are served, the page of an engine loads its own. */
   private static final List<String> SCRIPTS =
-      List.of("driver.js", "weights.js", "peak.js", "peak-worker.js");
+      List.of("driver.js", "shared.js", "peak.js", "peak-worker.js");
 
   /** Times of some runs in a row, in milliseconds, and how far off their outputs were. */
   record Slice(List<Double> milliseconds, List<Double> engineMilliseconds, double worst) {}
+
+  /**
+   * An engine's way from nothing to its first output.
+   *
+   * @param milliseconds from the request for the engine's first file to the output
+   * @param worst as in {@link Slice}
+   * @param facts as of {@link #facts}
+   * @param fetched the paths of the engine's files that came from npm's packages
+   * @param foreignCores what other processes used meanwhile
+   */
+  record First(
+      double milliseconds,
+      double worst,
+      ObjectNode facts,
+      Set<String> fetched,
+      double foreignCores) {}
 
   private final Front front;
   private final Page page;
@@ -48,7 +69,7 @@ final class EnginePage implements AutoCloseable {
     for (String script : scripts) {
       front.serve(BASE + script, "text/javascript; charset=utf-8", Resources.text(script));
     }
-    packages.ifPresent(folder -> front.serveFolder(BASE + "npm/", folder));
+    packages.ifPresent(folder -> front.serveFolder(PACKAGES, folder));
   }
 
   /** Opens a tab for an engine; nothing of the engine is loaded yet. */
@@ -100,10 +121,27 @@ final class EnginePage implements AutoCloseable {
     JsonNode answer =
         call("run", JsonMapper.shared().createObjectNode().put("milliseconds", time.toMillis()));
     return new Slice(
-        doubles(answer.get("times")),
-        doubles(answer.get("engineTimes")),
-        // What is no number in JSON was one that cannot be: an infinite or undefined difference.
-        answer.get("worst").isNumber() ? answer.get("worst").asDouble() : Double.POSITIVE_INFINITY);
+        doubles(answer.get("times")), doubles(answer.get("engineTimes")), worst(answer));
+  }
+
+  /** What is no number in JSON was one that cannot be: an infinite or undefined difference. */
+  private static double worst(JsonNode answer) {
+    JsonNode worst = answer.get("worst");
+    return worst.isNumber() ? worst.asDouble() : Double.POSITIVE_INFINITY;
+  }
+
+  /** Loads the engine and a model, and runs it once on what was prepared. */
+  First first(ObjectNode model) {
+    front.takeFromFolders();
+    MachineLoad load = MachineLoad.start();
+    JsonNode answer = call("first", model);
+    double foreign = load.foreignCores();
+    return new First(
+        answer.get("milliseconds").asDouble(),
+        worst(answer),
+        (ObjectNode) facts(),
+        front.takeFromFolders(),
+        foreign);
   }
 
   private static List<Double> doubles(JsonNode array) {

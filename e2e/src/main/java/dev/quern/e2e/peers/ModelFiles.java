@@ -1,8 +1,10 @@
 package dev.quern.e2e.peers;
 
 import dev.quern.e2e.harness.Front;
+import dev.quern.e2e.models.Models;
 import dev.quern.e2e.peers.Engine.Format;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.Locale;
@@ -61,15 +63,36 @@ final class ModelFiles implements AutoCloseable {
             .put("kind", workload.kind().name().toLowerCase(Locale.ROOT));
     return switch (format) {
       case ONNX -> model.put("onnx", base + "model.onnx");
+      case TFLITE -> tflite(model, workload);
       case WEIGHTS -> model.put("weights", base + "weights.bin");
       case HUB_FOLDER -> model.put("folder", base + "hub/");
     };
   }
 
+  /** Its shapes are fixed, so that each case has a file of its own. */
+  private ObjectNode tflite(ObjectNode model, Workload workload) {
+    Path file =
+        workload
+            .tflite()
+            .orElseThrow(() -> new PeerException("there is no .tflite of " + workload.name()));
+    serve(file.getFileName().toString(), file);
+    return model.put("key", workload.name()).put("tflite", base + file.getFileName());
+  }
+
   private void serve(Format format) {
     switch (format) {
       case ONNX -> serve("model.onnx", BYTES, onnx);
+      case TFLITE -> {
+        // Each case has its own.
+      }
       case WEIGHTS -> {
+        if (workload.kind() == Workload.Kind.MOBILENET) {
+          // The graph model from which the ONNX file was made.
+          Path unpacked = Models.mobileNetV2().resolveSibling("nsfwjs");
+          serve("weights.bin", unpacked.resolve("weights.bin"));
+          serve("weights.bin.json", unpacked.resolve("model.json"));
+          return;
+        }
         Weights weights = Weights.of(onnx);
         serve("weights.bin", BYTES, weights.bytes());
         serve("weights.bin.json", JSON, utf8(weights.table().toString()));
@@ -85,6 +108,11 @@ final class ModelFiles implements AutoCloseable {
 
   private void serve(String name, String type, byte[] bytes) {
     front.serve(base + name, type, bytes, Map.of());
+    paths.add(base + name);
+  }
+
+  private void serve(String name, Path file) {
+    front.serve(base + name, BYTES, file);
     paths.add(base + name);
   }
 

@@ -1,7 +1,10 @@
 package dev.quern.e2e.peers;
 
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * What is compared, and how long.
@@ -12,6 +15,7 @@ import java.util.List;
  * @param tuning how long Quern may search for faster kernels before a case is measured
  * @param measuring how long a case is measured, at least {@link Comparison#ROUNDS} rounds
  * @param patience how long an idle machine is waited for
+ * @param folder where the comparison may keep what it computed for a next time
  */
 public record Settings(
     List<Engine> peers,
@@ -19,17 +23,22 @@ public record Settings(
     List<Integer> threads,
     Duration tuning,
     Duration measuring,
-    Duration patience) {
+    Duration patience,
+    Path folder) {
   /** Takes copies. */
   public Settings {
     peers = List.copyOf(peers);
     threads = List.copyOf(threads);
   }
 
+  /** Sizes of compressed files. */
+  Brotli sizes() {
+    return new Brotli(folder.resolve("brotli"));
+  }
+
   /** Whether a case is run; letters' case does not matter, and each word must occur. */
   boolean takes(String name) {
-    String lower = name.toLowerCase(java.util.Locale.ROOT);
-    return java.util.Arrays.stream(filter.toLowerCase(java.util.Locale.ROOT).split(" "))
-        .allMatch(lower::contains);
+    String lower = name.toLowerCase(Locale.ROOT);
+    return Arrays.stream(filter.toLowerCase(Locale.ROOT).split(" ")).allMatch(lower::contains);
   }
 }

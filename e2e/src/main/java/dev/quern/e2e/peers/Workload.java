@@ -3,12 +3,16 @@ package dev.quern.e2e.peers;
 import dev.quern.e2e.bench.Inputs;
 import dev.quern.e2e.bench.MatmulModel;
 import dev.quern.e2e.data.TensorData;
+import dev.quern.e2e.models.Models;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 
 /** What is computed in one case: a model, and inputs for it. */
 public sealed interface Workload {
@@ -16,7 +20,8 @@ public sealed interface Workload {
   enum Kind {
     MATMUL,
     MINILM,
-    MINILM_INT8
+    MINILM_INT8,
+    MOBILENET
   }
 
   /** Its name as it is printed and filtered. */
@@ -30,6 +35,9 @@ public sealed interface Workload {
 
   /** The model's file. */
   byte[] onnx();
+
+  /** The same model for this case's shape as {@code .tflite}; empty if there is none. */
+  Optional<Path> tflite();
 
   /** The model's inputs, by name. */
   Map<String, TensorData> inputs();
@@ -55,7 +63,8 @@ public sealed interface Workload {
         new MiniLm(8, 128, false),
         new MiniLm(1, 32, true),
         new MiniLm(1, 128, true),
-        new MiniLm(8, 128, true));
+        new MiniLm(8, 128, true),
+        new MobileNet());
   }
 
   /** y [m, n] = x [m, k] · w [k, n], the weights constant. */
@@ -78,6 +87,11 @@ public sealed interface Workload {
     @Override
     public byte[] onnx() {
       return MatmulModel.of(k, n);
+    }
+
+    @Override
+    public Optional<Path> tflite() {
+      return Optional.of(Models.tfliteMatmul(m, k, n));
     }
 
     @Override
@@ -129,6 +143,11 @@ public sealed interface Workload {
     }
 
     @Override
+    public Optional<Path> tflite() {
+      return int8 ? Optional.empty() : Optional.of(Models.tfliteMiniLm(batch, length));
+    }
+
+    @Override
     public Map<String, TensorData> inputs() {
       return Inputs.tokens(batch, length);
     }
@@ -149,6 +168,61 @@ public sealed interface Workload {
     @Override
     public double tolerance() {
       return int8 ? 0.15 : 1e-4;
+    }
+  }
+
+  /** MobileNetV2 1.4 on one image [1, 3, 224, 224] with values from 0 to 1. */
+  record MobileNet() implements Workload {
+    private static final int CHANNELS = 3;
+
+    @Override
+    public String name() {
+      return "MobileNetV2 1.4 224x224";
+    }
+
+    @Override
+    public Kind kind() {
+      return Kind.MOBILENET;
+    }
+
+    @Override
+    public String model() {
+      return "mobilenet";
+    }
+
+    @Override
+    public byte[] onnx() {
+      try {
+        return Files.readAllBytes(Models.mobileNetV2());
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+
+    @Override
+    public Optional<Path> tflite() {
+      return Optional.of(Models.tfliteMobileNetV2());
+    }
+
+    @Override
+    public Map<String, TensorData> inputs() {
+      int size = Models.IMAGE;
+      float[] image = Inputs.random(CHANNELS * size * size);
+      for (int i = 0; i < image.length; i++) {
+        image[i] = (image[i] + 1) / 2;
+      }
+      return Map.of("image", TensorData.of(image, 1, CHANNELS, size, size));
+    }
+
+    /** 580 million multiply-adds. */
+    @Override
+    public double flops() {
+      return 2 * 580e6;
+    }
+
+    @Override
+    public double tolerance() {
+      return 1e-4;
     }
   }
 }

@@ -100,6 +100,14 @@ const calls = {
     return null;
   },
 
+  async first(model) {
+    const from = performance.now();
+    const engine = await import(`./${name}.js`);
+    loaded = await engine.load(model, { threads });
+    const outputs = await loaded.run(tensors);
+    return { milliseconds: performance.now() - from, worst: difference(outputs) };
+  },
+
   async settle({ milliseconds }) {
     return loaded.settle ? loaded.settle(milliseconds, tensors) : true;
   },

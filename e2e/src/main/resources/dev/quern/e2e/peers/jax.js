@@ -1,5 +1,5 @@
 /* jax-js on its WebAssembly backend: the whole model under jit, with the operators of its library. */
-import { weights } from './weights.js';
+import { weights } from './shared.js';
 
 const LAYERS = 6;
 const HEADS = 12;

@@ -1,27 +1,16 @@
 /* LiteRT.js: its build with threads and relaxed SIMD; JSPI, which excludes threads, is of use with a GPU only. */
+import { channelsLast } from './shared.js';
 import { Tensor, loadAndCompile, loadLiteRt } from './npm/@litertjs/core/dist/index.js';
 
 let runtime;
 
-/** What the model takes: 32-bit integers, and images as [batch, height, width, channels]. */
-function converted({ data, dims }, { dtype, shape }) {
+/** What the model takes: 32-bit integers, and images with the channels last. */
+function converted(tensor, { dtype, shape }) {
   if (dtype === 'int32') {
-    return Int32Array.from(data, Number);
+    return Int32Array.from(tensor.data, Number);
   }
-  if (dims.length !== 4 || shape[1] === dims[1]) {
-    return Float32Array.from(data, Number);
-  }
-  const [batch, channels, height, width] = dims;
-  const moved = new Float32Array(data.length);
-  const area = height * width;
-  for (let b = 0; b < batch; b++) {
-    for (let c = 0; c < channels; c++) {
-      for (let p = 0; p < area; p++) {
-        moved[(b * area + p) * channels + c] = data[(b * channels + c) * area + p];
-      }
-    }
-  }
-  return moved;
+  const moved = tensor.dims.length === 4 && shape[1] !== tensor.dims[1];
+  return moved ? channelsLast(tensor).data : tensor.data;
 }
 
 export async function load(model, { threads }) {

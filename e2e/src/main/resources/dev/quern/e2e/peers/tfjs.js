@@ -2,7 +2,7 @@
  * TensorFlow.js on its WebAssembly backend, with SIMD and as many threads as it can be told to use. Matmul and MiniLM are written with its
  * operators, fused where it has fused ones; MobileNetV2 is its own graph model.
  */
-import { weights } from './weights.js';
+import { channelsLast, weights } from './shared.js';
 
 const NPM = new URL('./npm/@tensorflow/', import.meta.url).href;
 const LAYERS = 6;
@@ -88,7 +88,28 @@ async function minilm(tf, { weights: url }) {
   };
 }
 
-const MODELS = { matmul, minilm };
+/** The graph model as TensorFlow.js publishes it; its images are [batch, height, width, channels]. */
+async function mobilenet(tf, { weights: url }) {
+  const [{ modelTopology, weightsManifest, format }, weightData] = await Promise.all([
+    fetch(`${url}.json`).then((response) => response.json()),
+    fetch(url).then((response) => response.arrayBuffer()),
+  ]);
+  const weightSpecs = weightsManifest.flatMap((group) => group.weights);
+  const graph = await tf.loadGraphModel({
+    load: async () => ({ modelTopology, weightSpecs, weightData, format }),
+  });
+  const made = new WeakMap();
+  return (tensors) => {
+    let image = made.get(tensors);
+    if (!image) {
+      image = channelsLast(tensors.image);
+      made.set(tensors, image);
+    }
+    return graph.predict(tf.tensor(image.data, image.dims, 'float32'));
+  };
+}
+
+const MODELS = { matmul, minilm, mobilenet };
 
 export async function load(model, { threads }) {
   const tf = window.tf ?? (await start(threads));

@@ -66,7 +66,8 @@ class ComparisonResultTest {
 
   @Test
   void casesAreNamedByWords() {
-    Settings settings = new Settings(List.of(), "minilm f32 1x", List.of(1), null, null, null);
+    Settings settings =
+        new Settings(List.of(), "minilm f32 1x", List.of(1), null, null, null, null);
     assertThat(Workload.all().stream().map(Workload::name).filter(settings::takes))
         .containsExactly("MiniLM f32 1x32", "MiniLM f32 1x128");
   }
