@@ -13,10 +13,7 @@ public enum Engine {
   QUERN("quern", "Quern", Format.ONNX, EnumSet.allOf(Kind.class)),
   ORT("ort", "ONNX Runtime Web", Format.ONNX, EnumSet.allOf(Kind.class)),
   LITERT(
-      "litert",
-      "LiteRT.js",
-      Format.TFLITE,
-      EnumSet.of(Kind.MATMUL, Kind.MINILM, Kind.MOBILENET)),
+      "litert", "LiteRT.js", Format.TFLITE, EnumSet.of(Kind.MATMUL, Kind.MINILM, Kind.MOBILENET)),
   TFJS(
       "tfjs",
       "TensorFlow.js",
@@ -35,7 +32,10 @@ public enum Engine {
     ONNX,
     /** A file of TensorFlow Lite with the same weights, for the shape of a case. */
     TFLITE,
-    /** The constants of the ONNX file, for a library of operators; its script writes the model; or TF.js's own. */
+    /**
+     * The constants of the ONNX file, for a library of operators; its script writes the model; or
+     * TF.js's own.
+     */
     WEIGHTS,
     /** A folder laid out like a repository of a model hub. */
     HUB_FOLDER

@@ -107,9 +107,9 @@ final class LoadComparison {
     if (engine == Engine.QUERN) {
       return EngineDownload.of(front).bytes();
     }
+    progress.accept("compressing the files of " + engine.label());
     long bytes = 0;
     for (String path : fetched) {
-      progress.accept("compressing " + path.substring(path.lastIndexOf('/') + 1));
       bytes += brotli.size(packages.resolve(path.substring(EnginePage.PACKAGES.length())));
     }
     return bytes;
