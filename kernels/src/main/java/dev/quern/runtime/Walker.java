@@ -29,8 +29,12 @@ import java.util.List;
  * <p>Without threads only {@code run} exists, and no atomic instruction is used.
  */
 public final class Walker {
-  /** Polls before a thread that waits at the barrier sleeps: some 10 µs. */
-  private static final int BARRIER_SPINS = 8000;
+  /**
+   * Polls before a thread that waits at the barrier sleeps: some 300 µs. Waking it takes 60 µs, and
+   * the system may wake it on the core of the other (MobileNetV2's 57 steps, Linux in a virtual
+   * machine, 2026-11-25).
+   */
+  private static final int BARRIER_SPINS = 250_000;
 
   /** Polls before an idle worker sleeps. */
   private static final int IDLE_SPINS = 30000;
