@@ -3,6 +3,7 @@ package dev.quern.kernel;
 import com.caoccao.javet.interop.options.V8RuntimeOptions;
 import dev.quern.kernel.KernelSpec.Layout;
 import dev.quern.kernel.KernelSpec.Matmul;
+import dev.quern.onnx.DataType;
 import dev.quern.runtime.Control;
 import dev.quern.runtime.JavetMachine;
 import dev.quern.runtime.LinearMemory;
@@ -27,6 +28,9 @@ import java.util.Random;
  * because the peak itself moves on a machine that others use. Times are CPU times of the thread.
  * Results are checked.
  *
+ * <p>{@code -Dformat=I8} measures products of whole numbers against a probe of {@code
+ * i32x4.dot_i16x8_s} and additions.
+ *
  * <p>Arguments: {@code MxKxN} shapes and schedules' texts in any number, e.g. {@code 128x384x1536
  * "mr=6 nr=8 mc=48 nc=128 kc=384 unroll=2 fma=1 order=n"}; with none, those of the design.
  */
@@ -34,6 +38,13 @@ public final class MatmulBench {
   private static final int ACCUMULATORS = 12;
   private static final int STEP = 4096;
   private static final int ROUNDS = Integer.getInteger("rounds", 25);
+
+  /** The format of the weights, and with it what the probe multiplies. */
+  private static final WeightFormat FORMAT =
+      WeightFormat.valueOf(System.getProperty("format", "F32"));
+
+  /** Floating-point or integer operations that one multiply-add of vectors does. */
+  private static final double EACH = FORMAT.isWhole() ? 16 : 8;
 
   private record Shape(int m, int k, int n) {
     static Shape parse(String text) {
@@ -145,8 +156,14 @@ public final class MatmulBench {
                         Local left = code.parameter(0);
                         code.loop(again -> {
                           for (Local sum : sums) {
-                            code.get(a).get(b).get(sum);
-                            code.op(Opcode.F32X4_RELAXED_MADD).set(sum);
+                            if (FORMAT.isWhole()) {
+                              // Of a sum, or a compiler would take the product out of the loop.
+                              code.get(sum).get(b).op(Opcode.I32X4_DOT_I16X8_S);
+                              code.get(sum).op(Opcode.I32X4_ADD).set(sum);
+                            } else {
+                              code.get(a).get(b).get(sum);
+                              code.op(Opcode.F32X4_RELAXED_MADD).set(sum);
+                            }
                           }
                           code.get(left).i32(1).op(Opcode.I32_SUB).tee(left).brIf(again);
                         });
@@ -168,14 +185,31 @@ public final class MatmulBench {
     int left = 8192;
     int raw = left + a.length * 4 + 64;
     int right = raw + b.length * 4 + 64;
-    int out = right + (int) WeightFormat.F32.bytes(shape.k, shape.n) + 64;
+    int out = right + (int) FORMAT.bytes(shape.k, shape.n) + 64;
     memory.ensure(out + 4L * shape.m * shape.n + 64);
-    memory.writeFloats(left, a, 0, a.length);
-    memory.writeFloats(raw, b, 0, b.length);
     int packer = machine.load(PackKernel.module(false).encode());
-    machine.call(packer, "pack", raw, right, shape.k, shape.n);
+    if (FORMAT.isWhole()) {
+      byte[] left16 = new byte[2 * a.length];
+      for (int i = 0; i < a.length; i++) {
+        a[i] = random.nextInt(511) - 255;
+        left16[2 * i] = (byte) (int) a[i];
+        left16[2 * i + 1] = (byte) ((int) a[i] >> 8);
+      }
+      byte[] right8 = new byte[b.length + shape.n];
+      for (int i = 0; i < b.length; i++) {
+        b[i] = right8[i] = (byte) random.nextInt(256);
+      }
+      memory.write(left, left16, 0, left16.length);
+      memory.write(raw, right8, 0, right8.length);
+      String name = WholePacking.name(FORMAT, DataType.INT8, false);
+      machine.call(packer, name, raw, right, shape.k, shape.n, raw + b.length);
+    } else {
+      memory.writeFloats(left, a, 0, a.length);
+      memory.writeFloats(raw, b, 0, b.length);
+      machine.call(packer, "pack", raw, right, shape.k, shape.n);
+    }
 
-    Matmul spec = new Matmul(shape.k, shape.n, Layout.PANELS, WeightFormat.F32, null, List.of());
+    Matmul spec = new Matmul(shape.k, shape.n, Layout.PANELS, FORMAT, null, List.of());
     List<Kernels.Placed> placed = new ArrayList<>();
     for (int i = 0; i < schedules.size(); i++) {
       placed.add(new Kernels.Placed(spec, schedules.get(i), i + 1));
@@ -187,7 +221,7 @@ public final class MatmulBench {
 
     // Samples of some milliseconds, probes of half that on either side.
     int times = (int) Math.ceil(2e8 / shape.flops());
-    int loops = (int) (shape.flops() * times / (ACCUMULATORS * 8.0) / 2);
+    int loops = (int) (shape.flops() * times / (ACCUMULATORS * EACH) / 2);
     double[][] ratios = new double[schedules.size()][ROUNDS];
     double[][] speeds = new double[schedules.size()][ROUNDS];
     for (int round = -1; round < ROUNDS; round++) {
@@ -244,7 +278,7 @@ public final class MatmulBench {
   private double peak(int loops) {
     double start = cpuSeconds();
     machine.call(probe, "peak", loops, 1.000001, 1e-9);
-    return loops * (ACCUMULATORS * 8.0) / (cpuSeconds() - start);
+    return loops * (ACCUMULATORS * EACH) / (cpuSeconds() - start);
   }
 
   private void check(Shape shape, Schedule schedule, float[] a, float[] b, int out) {
@@ -257,7 +291,7 @@ public final class MatmulBench {
         wanted += (double) a[row * shape.k + p] * b[p * shape.n + column];
       }
       float found = memory.getFloat(out + 4L * (row * shape.n + column));
-      KernelRig.close(found, wanted, 1e-3, schedule.text());
+      KernelRig.close(found, wanted, FORMAT.isWhole() ? 16 : 1e-3, schedule.text());
     }
   }
 }
