@@ -2,6 +2,7 @@ package dev.quern.e2e;
 
 import dev.quern.e2e.bench.Benchmark;
 import dev.quern.e2e.bench.Figure;
+import dev.quern.e2e.bench.GemvFigures;
 import dev.quern.e2e.browser.BrowserKind;
 import dev.quern.e2e.peers.Comparison;
 import dev.quern.e2e.peers.ComparisonPlot;
@@ -18,6 +19,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -45,9 +47,13 @@ import tools.jackson.databind.node.ObjectNode;
       "Examples:",
       "  quern bench --peers --threads=1,2 --markdown",
       "  quern bench --peers=ort --filter=\"minilm f32 1x\" --threads=2",
-      "  quern bench --filter=matmul --json"
+      "  quern bench --filter=matmul --json",
+      "  quern bench --filter=gemv"
     })
 final class BenchCommand implements Callable<Integer> {
+  /** The filter that asks for decoding at batch 1 and nothing else. */
+  private static final String GEMV = "gemv";
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -139,7 +145,8 @@ final class BenchCommand implements Callable<Integer> {
     List<Engine> engines = engines();
     try (Workbench workbench = Workbench.start(browser, Optional.ofNullable(store))) {
       workbench.requireModel("all-MiniLM-L6-v2");
-      if (peers.isEmpty() && (filter.isEmpty() || filter.equals(Benchmark.TUNING))) {
+      if (peers.isEmpty()
+          && (filter.isEmpty() || filter.equals(Benchmark.TUNING) || filter.equals(GEMV))) {
         figures(workbench);
       } else {
         compare(workbench, engines);
@@ -223,10 +230,11 @@ final class BenchCommand implements Callable<Integer> {
       out.flush();
     }
     int count = threads.isEmpty() ? 0 : threads.getFirst();
-    Benchmark benchmark =
-        new Benchmark(
-            workbench.harness(), workbench.front(), count, figure -> tell(out, figures, figure));
-    if (filter.isEmpty()) {
+    Consumer<Figure> listener = figure -> tell(out, figures, figure);
+    Benchmark benchmark = new Benchmark(workbench.harness(), workbench.front(), count, listener);
+    if (filter.equals(GEMV)) {
+      new GemvFigures(workbench.harness(), workbench.front(), listener).run();
+    } else if (filter.isEmpty()) {
       benchmark.run();
     } else {
       benchmark.tuning();

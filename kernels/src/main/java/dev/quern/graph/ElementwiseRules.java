@@ -187,7 +187,11 @@ final class ElementwiseRules {
       throw Site.unsupported("it casts to " + to.label(), "cast to f32");
     }
     Optional<List<Dim>> contents = s.contents(0);
-    if (from == to) {
+    if (from == DataType.FLOAT16 && to == DataType.FLOAT) {
+      s.node(0, Node.QUERN, "Widen", List.of(s.operand(0)), Map.of(), to, s.shape(0));
+    } else if (from == DataType.FLOAT16) {
+      throw Site.unsupported("it casts f16 to " + to.label(), "cast to f32");
+    } else if (from == to) {
       s.alias(0, 0);
     } else if (contents.isPresent() && to == DataType.INT64
         || contents.isPresent() && to == DataType.INT32 && from == DataType.BOOL) {

@@ -166,6 +166,9 @@ public final class GraphImporter {
     if (value == null) {
       throw new Unsupported("no node defines it", "export the model again");
     }
+    if (value.value().type() == DataType.FLOAT16) {
+      throw new Unsupported("its elements are f16", "cast them to f32");
+    }
     String source = runtime(value, name);
     if (source.equals(name) && builder.constantOrNull(name) != null) {
       source = builder.renameConstant(name);
@@ -191,7 +194,7 @@ public final class GraphImporter {
 
   /** A constant of the graph from a tensor of the file. */
   static Constant constant(String name, OnnxTensor tensor) {
-    if (!isSupported(tensor.type())) {
+    if (!isSupported(tensor.type()) && tensor.type() != DataType.FLOAT16) {
       throw new Unsupported(
           "tensors of " + tensor.type().label() + " are not supported", "export the model as f32");
     }

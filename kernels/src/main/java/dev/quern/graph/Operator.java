@@ -59,6 +59,12 @@ record Operator(String name, Types types, int least, int most, Rule rule) {
       throw new GraphImporter.Unsupported(
           "elements of " + site.type(0).label() + " are not supported", "cast to f32");
     }
+    for (int i = 0; i < count; i++) {
+      // Weights may be stored so; nothing is computed so.
+      if (site.has(i) && site.type(i) == DataType.FLOAT16 && !name.equals("Cast")) {
+        throw new GraphImporter.Unsupported("elements of f16 are not supported", "cast to f32");
+      }
+    }
     rule.apply(site);
   }
 }

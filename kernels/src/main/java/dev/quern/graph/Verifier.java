@@ -126,6 +126,11 @@ public final class Verifier {
         demand(type(node, 0) == DataType.FLOAT, "it quantises f32");
         keepsType = false;
       }
+      case "quern.Widen" -> {
+        same(shape(node, 0), shape);
+        demand(type(node, 0) == DataType.FLOAT16, "it widens f16");
+        keepsType = false;
+      }
       case "quern.Dequantize" -> {
         for (int i = 0; i < node.inputs().size(); i++) {
           broadcasts(shape(node, i), shape);
@@ -240,7 +245,8 @@ public final class Verifier {
       int i = Products.weights(node, part);
       Shape b = shape(node, i);
       demand(b.rank() >= 2 && (parts == 1 && !scaled || b.rank() == 2), "B is no matrix");
-      demand(scaled || type(node, i) == type(node, 0), "A and B have different types");
+      boolean half = type(node, i) == DataType.FLOAT16;
+      demand(scaled || half || type(node, i) == type(node, 0), "A and B have different types");
       same(a.dim(-1), b.dim(transposed ? -1 : -2));
       Dim columns = b.dim(transposed ? -2 : -1);
       for (int side = 1; scaled && side <= 2; side++) {

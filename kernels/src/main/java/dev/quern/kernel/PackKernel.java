@@ -30,7 +30,7 @@ public final class PackKernel {
       module.export(
           module.function(
               "pack_transposed", TYPE, PARAMETERS, code -> new PackKernel.Body(code, true).emit()));
-      WholePacking.add(module);
+      NarrowPacking.add(module);
     });
   }
 

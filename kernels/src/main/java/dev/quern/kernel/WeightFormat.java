@@ -35,6 +35,11 @@ public enum WeightFormat {
     return depth == 2;
   }
 
+  /** Registers that a step takes besides sums, B and a splat: products are added apart. */
+  public int registers() {
+    return isWhole() ? 1 : 0;
+  }
+
   /** Steps of a panel; each is four bytes of a row of A. An odd k is filled up with a zero. */
   public int steps(int k) {
     return (k + depth - 1) / depth;

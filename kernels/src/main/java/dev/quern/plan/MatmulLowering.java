@@ -56,7 +56,8 @@ final class MatmulLowering {
     MatmulLowering lowering = new MatmulLowering(planner, node);
     planner.needFloat(node.inputs().get(0));
     boolean scaled = Products.isScaled(node);
-    if (!scaled) {
+    boolean half = planner.type(node.inputs().get(1)) == DataType.FLOAT16;
+    if (!scaled && !half) {
       planner.needFloat(node.inputs().get(1));
     }
     if (lowering.packable()) {
@@ -104,6 +105,8 @@ final class MatmulLowering {
       zeros = quantise();
     } else {
       a = planner.view(node.inputs().get(0));
+      boolean half = planner.type(node.inputs().get(1)) == DataType.FLOAT16;
+      format = half ? WeightFormat.F16 : WeightFormat.F32;
     }
     int id = planner.weight(weights(), zeros, format, (int) k.constant(), transposed);
     b = View.of(new Base.OfWeight(id));

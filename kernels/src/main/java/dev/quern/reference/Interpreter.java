@@ -43,6 +43,8 @@ public final class Interpreter {
     KERNELS.put("quern.MatMul", MatrixKernels::matMul);
     KERNELS.put("quern.MatMulInteger", QuantKernels::matMulInteger);
     KERNELS.put("quern.DynamicQuantize", QuantKernels::dynamicQuantize);
+    // Tensors of f16 constants are f32 already.
+    KERNELS.put("quern.Widen", call -> call.input(0));
     KERNELS.put("quern.Dequantize", QuantKernels::dequantize);
     KERNELS.put("quern.Attention", MatrixKernels::attention);
     KERNELS.put("quern.Conv", ImageKernels::conv);

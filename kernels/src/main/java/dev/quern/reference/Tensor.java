@@ -6,9 +6,9 @@ import dev.quern.onnx.DataType;
 import java.util.Arrays;
 
 /**
- * A tensor in plain Java arrays, row-major. Its array is a {@code float[]} for f32, {@code
- * double[]} for f64, {@code long[]} for i64, {@code int[]} for i32 and {@code byte[]} for bool (0
- * or 1), u8 and i8; no other type is held.
+ * A tensor in plain Java arrays, row-major; a constant of f16 becomes f32. Its array is a {@code
+ * float[]} for f32, {@code double[]} for f64, {@code long[]} for i64, {@code int[]} for i32 and
+ * {@code byte[]} for bool (0 or 1), u8 and i8; no other type is held.
  */
 public final class Tensor {
   private final DataType type;
@@ -91,7 +91,23 @@ public final class Tensor {
     for (int i = 0; i < dims.length; i++) {
       dims[i] = constant.shape().dim(i).constant();
     }
-    return fromBytes(constant.type(), constant.data(), dims);
+    return constant.type() == DataType.FLOAT16
+        ? widened(constant.data(), dims)
+        : fromBytes(constant.type(), constant.data(), dims);
+  }
+
+  /** The numbers of f16 as f32. */
+  private static Tensor widened(Bytes bytes, long[] dims) {
+    Tensor result = zeros(DataType.FLOAT, dims);
+    float[] a = result.floats();
+    for (int i = 0; i < a.length; i++) {
+      int half = (bytes.get(2L * i) & 255) | bytes.get(2L * i + 1) << 8;
+      // The exponent is corrected by a product, which is right for denormals, too.
+      float value = Float.intBitsToFloat((half & 0x7fff) << 13) * 0x1p112f;
+      int bits = Float.floatToRawIntBits(value) | (value >= 65536 ? 0x7f800000 : 0);
+      a[i] = Float.intBitsToFloat(bits | half & 0x80000000);
+    }
+    return result;
   }
 
   /** A copy of little-endian elements, the inverse of {@link #toBytes}. */

@@ -7,6 +7,7 @@ import dev.quern.graph.Value;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.MatmulKernel;
 import dev.quern.kernel.StepRecord;
+import dev.quern.kernel.WeightFormat;
 import dev.quern.plan.Activation;
 import dev.quern.plan.Arg;
 import dev.quern.plan.Base;
@@ -443,20 +444,20 @@ public final class ModelRunner {
     }
     int k = kernel.k() > 0 ? kernel.steps() : 64;
     int n = kernel.n() > 0 ? kernel.n() : (int) Math.max(1, work.columns().evaluate(symbols));
-    return heuristic(k, n, bucket);
+    return heuristic(k, n, bucket, kernel.format());
   }
 
   /** The heuristic weighs all tiles: its answers are kept. */
-  Schedule heuristic(int k, int n, RowBucket bucket) {
+  Schedule heuristic(int k, int n, RowBucket bucket, WeightFormat format) {
     return heuristics.computeIfAbsent(
-        k + "x" + n + " @ " + bucket.label(),
+        format.label() + k + "x" + n + " @ " + bucket.label(),
         key ->
             Heuristic.schedule(
                 k,
                 n,
                 bucket,
                 machine.features(),
-                limits.registers(),
+                limits.registers() - format.registers(),
                 limits.l2Bytes(),
                 machine.threads()));
   }

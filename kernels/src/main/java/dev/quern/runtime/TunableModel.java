@@ -32,6 +32,11 @@ public interface TunableModel {
       Epilogue epilogue,
       int layers,
       boolean whole) {
+    /** What a schedule calls k: see {@code WeightFormat}. */
+    public int steps() {
+      return whole ? (k + 1) / 2 : k;
+    }
+
     /** A kernel of f32. */
     public Kernel(
         String signature, int k, int n, List<Extra> extras, Epilogue epilogue, int layers) {

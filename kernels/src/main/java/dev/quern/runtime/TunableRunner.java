@@ -3,9 +3,10 @@ package dev.quern.runtime;
 import dev.quern.graph.ElementwiseProgram;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.MatmulKernel;
+import dev.quern.kernel.NarrowPacking;
 import dev.quern.kernel.PackKernel;
 import dev.quern.kernel.StepRecord;
-import dev.quern.kernel.WholePacking;
+import dev.quern.kernel.WeightFormat;
 import dev.quern.onnx.DataType;
 import dev.quern.plan.Arg;
 import dev.quern.plan.Step;
@@ -38,7 +39,9 @@ public final class TunableRunner implements TunableModel {
     Map<String, Step> first = new LinkedHashMap<>();
     for (Step step : runner.plan().steps()) {
       if (step.kernel() instanceof KernelSpec.Matmul matmul
-          && matmul.layout() == KernelSpec.Layout.PANELS) {
+          && matmul.layout() == KernelSpec.Layout.PANELS
+          // Problems of f16 cannot be made yet: its kernels keep the heuristic's schedule.
+          && matmul.format() != WeightFormat.F16) {
         String signature = matmul.signature();
         specs.put(signature, matmul);
         layers.merge(signature, 1, Integer::sum);
@@ -114,7 +117,9 @@ public final class TunableRunner implements TunableModel {
   @Override
   public Schedule schedule(Kernel kernel, RowBucket bucket) {
     Schedule adopted = runner.adopted(kernel.signature(), bucket);
-    return adopted != null ? adopted : runner.heuristic(spec(kernel).steps(), kernel.n(), bucket);
+    return adopted != null
+        ? adopted
+        : runner.heuristic(kernel.steps(), kernel.n(), bucket, spec(kernel).format());
   }
 
   @Override
@@ -270,7 +275,7 @@ public final class TunableRunner implements TunableModel {
       // Zero points of 0 lie behind the numbers.
       byte[] right = Arrays.copyOf(whole(b, k, n, n, 1), k * n + n);
       machine.memory().write(behind, right, 0, right.length);
-      String name = WholePacking.name(spec(kernel).format(), DataType.INT8, false);
+      String name = NarrowPacking.name(spec(kernel).format(), DataType.INT8, false);
       machine.call(packer, name, (int) behind, (int) at, k, n, (int) behind + k * n);
     } else {
       machine.memory().writeFloats(behind, b, 0, k * n);

@@ -1,9 +1,10 @@
 package dev.quern.runtime;
 
 import dev.quern.graph.Constant;
+import dev.quern.kernel.NarrowPacking;
 import dev.quern.kernel.PackKernel;
 import dev.quern.kernel.PackTapsKernel;
-import dev.quern.kernel.WholePacking;
+import dev.quern.kernel.WeightFormat;
 import dev.quern.plan.Weight;
 import java.util.ArrayList;
 import java.util.List;
@@ -164,11 +165,12 @@ final class WeightLoader {
       long n = part.shape().dim(weight.transposed() ? 0 : 1).constant();
       if (weight.taps() > 1) {
         packTaps(weight, source, target, n);
-      } else if (weight.format().isWhole()) {
-        byte[] zeros = weight.zeros().get(index++);
+      } else if (weight.format() != WeightFormat.F32) {
+        boolean whole = weight.format().isWhole();
+        byte[] zeros = whole ? weight.zeros().get(index++) : new byte[0];
         machine.memory().ensure(at + zeros.length + 16);
         machine.memory().write(at, zeros, 0, zeros.length);
-        String name = WholePacking.name(weight.format(), part.type(), weight.transposed());
+        String name = NarrowPacking.name(weight.format(), part.type(), weight.transposed());
         machine.call(packer, name, (int) source, (int) target, weight.k(), (int) n, (int) at);
       } else {
         machine.call(

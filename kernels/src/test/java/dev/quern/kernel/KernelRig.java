@@ -134,7 +134,7 @@ final class KernelRig implements AutoCloseable {
     Buffer points = bytes(random.nextInt(4), zeros);
     Buffer panels = output((int) format.bytes(k, n), 0);
     double[] arguments = {source.address(), panels.address(), k, n, points.address()};
-    String name = WholePacking.name(format, type, turned);
+    String name = NarrowPacking.name(format, type, turned);
     guarded(() -> machine.call(packer, name, arguments));
     writable.remove(panels);
     return panels;

@@ -201,7 +201,7 @@ public final class MatmulBench {
       }
       memory.write(left, left16, 0, left16.length);
       memory.write(raw, right8, 0, right8.length);
-      String name = WholePacking.name(FORMAT, DataType.INT8, false);
+      String name = NarrowPacking.name(FORMAT, DataType.INT8, false);
       machine.call(packer, name, raw, right, shape.k, shape.n, raw + b.length);
     } else {
       memory.writeFloats(left, a, 0, a.length);

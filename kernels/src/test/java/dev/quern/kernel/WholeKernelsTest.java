@@ -16,6 +16,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Kernels on whole numbers against the definition, to the bit. */
 class WholeKernelsTest {
@@ -116,6 +117,33 @@ class WholeKernelsTest {
       assertThat(found[i])
           .as("%s m=%s %s row %s column %s", spec, m, schedule.text(), i / n, i % n)
           .isEqualTo(wanted);
+    }
+  }
+
+  /** Every f16, infinities, NaN and denormals included, is widened to what it stands for. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void everyHalfIsWidenedExactly(boolean turned) {
+    rig.reset();
+    int n = 1 << 16;
+    byte[] halves = new byte[2 * n];
+    for (int i = 0; i < n; i++) {
+      halves[2 * i] = (byte) i;
+      halves[2 * i + 1] = (byte) (i >> 8);
+    }
+    Schedule schedule = new Schedule(1, 16, 1, 256, 1, 1, true, Order.N);
+    Matmul spec = new Matmul(1, n, Layout.PANELS, WeightFormat.F16, null, List.of());
+    Buffer right =
+        rig.packed(WeightFormat.F16, DataType.FLOAT16, halves, new byte[0], 1, n, turned);
+    Buffer out = rig.output(n * 4, 0);
+    rig.arg(MatmulKernel.A, rig.input(1));
+    rig.arg(MatmulKernel.B, right);
+    rig.arg(MatmulKernel.C, out);
+    rig.args(MatmulKernel.M, 1, -1, -1, 0, 0, 0, 1, 256, 1, 256);
+    rig.run(spec, schedule, KernelRig.FMA, 256, 0);
+    float[] found = rig.read(out);
+    for (int i = 0; i < n; i++) {
+      KernelRig.close(found[i], Float.float16ToFloat((short) i), 0, i);
     }
   }
 

@@ -250,6 +250,36 @@ class QuantisedTest {
     assertThat(graph.nodes()).hasSize(1);
   }
 
+  /** Weights of f16 that a model casts to f32 stay f16 in memory, those of a bias become f32. */
+  @Test
+  void weightsOfHalfPrecisionStayNarrow() {
+    int k = 300;
+    int n = 258;
+    ModelBuilder model = new ModelBuilder(13);
+    model.input("x", DataType.FLOAT, "m", Integer.toString(k));
+    model.constant("w", halves(1, k, n));
+    model.constant("b", halves(2, n));
+    model.node("Cast", List.of("w"), List.of("wide"), "to", DataType.FLOAT.code());
+    model.node("Cast", List.of("b"), List.of("bias"), "to", DataType.FLOAT.code());
+    model.node("MatMul", List.of("x", "wide"), List.of("product"));
+    model.node("Add", List.of("product", "bias"), List.of("y"));
+    model.output("y", DataType.FLOAT);
+    Graph graph = agree(model, Map.of("x", floats(2, 1, 5, k)), 1e-5);
+    assertThat(graph.nodes()).hasSize(1);
+    assertThat(graph.constants().get("w").type()).isEqualTo(DataType.FLOAT16);
+  }
+
+  private static TensorProto halves(long seed, long... dims) {
+    Tensor numbers = floats(seed, 0.05f, dims);
+    byte[] data = new byte[2 * numbers.size()];
+    for (int i = 0; i < numbers.size(); i++) {
+      short half = Float.floatToFloat16(numbers.floats()[i]);
+      data[2 * i] = (byte) half;
+      data[2 * i + 1] = (byte) (half >> 8);
+    }
+    return ModelBuilder.raw(DataType.FLOAT16, data, dims);
+  }
+
   @Test
   void miniLmAgreesWithOnnxRuntime() {
     byte[] file = MiniLm.quantised();

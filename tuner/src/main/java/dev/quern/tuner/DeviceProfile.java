@@ -70,6 +70,21 @@ public record DeviceProfile(
     return new Features(features.relaxedSimd() && fma, features.threads());
   }
 
+  /** The same device to a kernel that needs some registers for itself. */
+  DeviceProfile less(int own) {
+    return new DeviceProfile(
+        device,
+        features,
+        clockMilliseconds,
+        registers - own,
+        fma,
+        peakGflops,
+        l1Bytes,
+        l2Bytes,
+        threads,
+        notes);
+  }
+
   /** The profile as one line of JSON. */
   public String json() {
     return Json.write(fields());

@@ -1,5 +1,6 @@
 package dev.quern.tuner;
 
+import dev.quern.runtime.TunableModel;
 import dev.quern.schedule.CostModel;
 import dev.quern.schedule.Features;
 import dev.quern.schedule.Heuristic;
@@ -38,6 +39,12 @@ public record SearchSpace(int k, int n, RowBucket bucket, DeviceProfile profile)
 
   /** A schedule and what orders it: the cost that the model expects over that of the best tile. */
   private record Candidate(Schedule schedule, double cost) {}
+
+  /** The space of a model's kernel: products of whole numbers need a register more. */
+  static SearchSpace of(TunableModel.Kernel kernel, RowBucket bucket, DeviceProfile profile) {
+    return new SearchSpace(
+        kernel.steps(), kernel.n(), bucket, kernel.whole() ? profile.less(1) : profile);
+  }
 
   /** How many legal schedules the whole grid holds. */
   public long rawSize() {

@@ -382,7 +382,7 @@ public final class Tuner {
 
   /** What is worth trying against the schedule in use. */
   private List<Schedule> candidates(TunableModel.Kernel kernel, RowBucket bucket, Source source) {
-    SearchSpace space = new SearchSpace(kernel.k(), kernel.n(), bucket, profile);
+    SearchSpace space = SearchSpace.of(kernel, bucket, profile);
     List<Schedule> list = new ArrayList<>(space.pruned());
     Schedule incumbent = model.schedule(kernel, bucket);
     list.remove(incumbent);

@@ -43,7 +43,7 @@ public final class MatmulModel {
         .toByteArray();
   }
 
-  private static ValueInfoProto value(String name, int width) {
+  static ValueInfoProto value(String name, int width) {
     TensorShapeProto shape =
         TensorShapeProto.newBuilder()
             .addDim(TensorShapeProto.Dimension.newBuilder().setDimParam("m"))

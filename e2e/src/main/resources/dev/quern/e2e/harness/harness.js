@@ -25,6 +25,13 @@ const opened = new Map();
 /** Probes of the peak, by address. */
 const peaks = new Map();
 
+/** A memory whose pages are there: those that nobody wrote to would all be read as one. */
+function touched(pages) {
+  const memory = new WebAssembly.Memory({ initial: pages });
+  new Uint8Array(memory.buffer).fill(1);
+  return memory;
+}
+
 function find(id) {
   const entry = opened.get(id);
   if (!entry) {
@@ -177,12 +184,12 @@ const calls = {
     return response.json();
   },
 
-  /** GFLOP/s of a module's export `peak(turns)`, which does `flops` operations a turn; about 20 ms, after a first warm call. */
-  async peak({ url, flops }) {
+  /** GFLOP/s (or GB/s) of a module's export `peak(turns)`, which does `flops` operations (or reads so many bytes of a memory of `pages`) a turn; about 20 ms, after a first warm call. */
+  async peak({ url, flops, pages }) {
     let probe = peaks.get(url);
     if (!probe) {
-      const { instance } = await WebAssembly.instantiate(await bytesOf(url));
-      probe = { run: instance.exports.peak, turns: 1000 };
+      const { instance } = await WebAssembly.instantiate(await bytesOf(url), pages ? { env: { memory: touched(pages) } } : {});
+      probe = { run: instance.exports.peak, turns: pages ? 1 : 1000 };
       peaks.set(url, probe);
       for (let spent = 0; spent < 20; ) {
         probe.turns *= 2;

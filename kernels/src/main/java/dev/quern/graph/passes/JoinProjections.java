@@ -100,8 +100,9 @@ final class JoinProjections {
         String key =
             projection.x
                 + (projection.transposed ? "ᵀ" : "")
+                + (Products.isScaled(product) ? " scaled" : "")
                 + (Products.isDynamic(product) ? " dynamic " : " ")
-                + (Products.isScaled(product) ? projection.weights.type().label() : "");
+                + projection.weights.type().label();
         byOperand.computeIfAbsent(key, k -> new ArrayList<>()).add(projection);
       }
     }
@@ -134,7 +135,9 @@ final class JoinProjections {
     Constant weights = editor.constant(node.inputs().get(1));
     if (weights == null
         || weights.shape().rank() != 2
-        || !Products.isScaled(node) && weights.type() != DataType.FLOAT) {
+        || !Products.isScaled(node)
+            && weights.type() != DataType.FLOAT
+            && weights.type() != DataType.FLOAT16) {
       return null;
     }
     boolean transposed = node.integer("transB", 0) != 0;

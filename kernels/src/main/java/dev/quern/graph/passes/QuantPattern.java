@@ -16,11 +16,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Products with weights of 8 bits, as quantising tools write them:
+ * Products with narrow weights, as quantising tools write them:
  *
  * <pre>
  * f32(MatMulInteger(q, W, zero of q, Z)) · (scale of q · S)     q, scale, zero = DynamicQuantizeLinear(x)
  * x · DequantizeLinear(W, S, Z)
+ * x · f32(W)                                                    W of f16
  * </pre>
  *
  * become one product that keeps W as it is. Other dequantisation becomes element-wise programs, so
@@ -68,6 +69,12 @@ final class QuantPattern {
   /** A product with a dequantised constant; the node that dequantises may serve others, too. */
   private Node weightOnly(Node node) {
     Node weights = source(node.inputs().get(1));
+    if (weights != null && weights.isQuern("Widen")) {
+      String halves = weights.inputs().getFirst();
+      return editor.shape(halves).rank() == 2
+          ? node.withInputs(List.of(node.inputs().get(0), halves))
+          : null;
+    }
     if (weights == null || !weights.isQuern("Dequantize")) {
       return null;
     }

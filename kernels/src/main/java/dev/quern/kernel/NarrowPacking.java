@@ -1,0 +1,106 @@
+package dev.quern.kernel;
+
+import static dev.quern.wasm.Opcode.*;
+
+import dev.quern.onnx.DataType;
+import dev.quern.wasm.Code;
+import dev.quern.wasm.FunctionType;
+import dev.quern.wasm.Local;
+import dev.quern.wasm.Opcode;
+import dev.quern.wasm.ValueType;
+import dev.quern.wasm.WasmModule;
+import java.util.List;
+
+/**
+ * Packs weights into panels of formats other than f32. Those of 8 bits lose their zero points, and
+ * two neighbouring k of each of four columns stand together, {@code [n/4][k/2][4][2]}; f16 lie
+ * {@code [n/4][k][4]}. One function for each format and type, called {@link #name}, takes (source,
+ * target, k, n, zero points, one a column).
+ */
+public final class NarrowPacking {
+  private static final FunctionType TYPE = FunctionType.of("iiiii:");
+  private static final List<String> PARAMETERS = List.of("src", "dst", "k", "n", "zeros");
+
+  private NarrowPacking() {}
+
+  /** The function that packs to a format from a type. */
+  public static String name(WeightFormat format, DataType from, boolean transposed) {
+    return "pack_" + format.label() + "_" + from.label() + (transposed ? "_transposed" : "");
+  }
+
+  static void add(WasmModule.Builder module) {
+    for (boolean transposed : new boolean[] {false, true}) {
+      for (WeightFormat format : List.of(WeightFormat.I8, WeightFormat.I16)) {
+        add(module, format, DataType.INT8, transposed);
+        add(module, format, DataType.UINT8, transposed);
+      }
+      add(module, WeightFormat.F16, DataType.FLOAT16, transposed);
+    }
+  }
+
+  private static void add(
+      WasmModule.Builder module, WeightFormat format, DataType from, boolean transposed) {
+    module.export(
+        module.function(
+            name(format, from, transposed),
+            TYPE,
+            PARAMETERS,
+            code -> body(code, format, from, transposed)));
+  }
+
+  private static void body(Code code, WeightFormat format, DataType from, boolean transposed) {
+    Local dst = code.parameter(1);
+    Local k = code.parameter(2);
+    Local n = code.parameter(3);
+    Local col = code.local(ValueType.I32, "col");
+    Local row = code.local(ValueType.I32, "row");
+    Local at = code.local(ValueType.I32, "at");
+    Opcode load =
+        switch (from) {
+          case INT8 -> I32_LOAD8_S;
+          case UINT8 -> I32_LOAD8_U;
+          default -> I32_LOAD16_U;
+        };
+    int width = from.bytes();
+    int depth = format.isWhole() ? 2 : 1;
+    int bytes = format.stepBytes() / 4 / depth;
+    code.whileLess(
+        col,
+        n,
+        4,
+        () -> {
+          code.i32(0).set(row);
+          code.whileLess(
+              row,
+              k,
+              depth,
+              () -> {
+                // The address of this column and row in the source.
+                code.get(transposed ? k : n).get(transposed ? col : row).op(I32_MUL);
+                code.get(transposed ? row : col).op(I32_ADD).i32(width).op(I32_MUL);
+                code.get(code.parameter(0)).op(I32_ADD).set(at);
+                for (int i = 0; i < 4 * depth; i++) {
+                  int column = i / depth;
+                  int below = i % depth;
+                  code.get(dst);
+                  code.get(col).i32(column).op(I32_ADD).get(n).op(I32_LT_S);
+                  code.get(row).i32(below).op(I32_ADD).get(k).op(I32_LT_S, I32_AND);
+                  code.ifElse(
+                      ValueType.I32,
+                      () -> {
+                        code.get(at).get(transposed ? k : n);
+                        code.i32(width * (transposed ? column : below)).op(I32_MUL, I32_ADD);
+                        code.mem(load, (long) width * (transposed ? below : column));
+                        if (format.isWhole()) {
+                          code.get(code.parameter(4)).get(col).op(I32_ADD).mem(load, column);
+                          code.op(I32_SUB);
+                        }
+                      },
+                      () -> code.i32(0));
+                  code.mem(bytes == 1 ? I32_STORE8 : I32_STORE16, (long) bytes * i);
+                }
+                code.increase(dst, format.stepBytes());
+              });
+        });
+  }
+}
