@@ -10,8 +10,8 @@ import java.util.Locale;
  * fast; the fastest peer's bar ends at 1.
  */
 public final class ComparisonPlot {
-  private static final int WIDTH = 860;
-  private static final int LEFT = 230;
+  private static final int WIDTH = 990;
+  private static final int LEFT = 360;
   private static final int RIGHT = 130;
   private static final int TOP = 64;
   private static final int BAR = 13;
