@@ -20,8 +20,14 @@
     (local $inverse f32)
     (local $one f32)
     (local $left i32)
+    (local $rest i32)
     (local $left.2 i32)
     (local $left.3 i32)
+    (local $rest.2 i32)
+    (local $left.4 i32)
+    (local $left.5 i32)
+    (local $rest.3 i32)
+    (local $left.6 i32)
     local.get $step
     i32.load offset=64
     local.set $columns
@@ -90,10 +96,12 @@
         local.get $columns
         i32.const 15
         i32.and
+        local.set $rest
+        local.get $rest
         i32.const 2
         i32.shr_u
-        local.set $left
-        local.get $left
+        local.set $left.2
+        local.get $left.2
         if
           loop
             local.get $x
@@ -105,18 +113,18 @@
             i32.const 16
             i32.add
             local.set $x
-            local.get $left
+            local.get $left.2
             i32.const 1
             i32.sub
-            local.tee $left
+            local.tee $left.2
             br_if 0
           end
         end
-        local.get $columns
+        local.get $rest
         i32.const 3
         i32.and
-        local.set $left
-        local.get $left
+        local.set $left.2
+        local.get $left.2
         if
           loop
             local.get $x
@@ -128,10 +136,10 @@
             i32.const 4
             i32.add
             local.set $x
-            local.get $left
+            local.get $left.2
             i32.const 1
             i32.sub
-            local.tee $left
+            local.tee $left.2
             br_if 0
           end
         end
@@ -189,8 +197,8 @@
         local.get $columns
         i32.const 16
         i32.div_u
-        local.set $left.2
-        local.get $left.2
+        local.set $left.3
+        local.get $left.3
         if
           loop
             local.get $x
@@ -241,20 +249,22 @@
             i32.const 64
             i32.add
             local.set $x
-            local.get $left.2
+            local.get $left.3
             i32.const 1
             i32.sub
-            local.tee $left.2
+            local.tee $left.3
             br_if 0
           end
         end
         local.get $columns
         i32.const 15
         i32.and
+        local.set $rest.2
+        local.get $rest.2
         i32.const 2
         i32.shr_u
-        local.set $left.2
-        local.get $left.2
+        local.set $left.4
+        local.get $left.4
         if
           loop
             local.get $x
@@ -272,18 +282,18 @@
             i32.const 16
             i32.add
             local.set $x
-            local.get $left.2
+            local.get $left.4
             i32.const 1
             i32.sub
-            local.tee $left.2
+            local.tee $left.4
             br_if 0
           end
         end
-        local.get $columns
+        local.get $rest.2
         i32.const 3
         i32.and
-        local.set $left.2
-        local.get $left.2
+        local.set $left.4
+        local.get $left.4
         if
           loop
             local.get $x
@@ -301,10 +311,10 @@
             i32.const 4
             i32.add
             local.set $x
-            local.get $left.2
+            local.get $left.4
             i32.const 1
             i32.sub
-            local.tee $left.2
+            local.tee $left.4
             br_if 0
           end
         end
@@ -373,8 +383,8 @@
         local.get $columns
         i32.const 16
         i32.div_u
-        local.set $left.3
-        local.get $left.3
+        local.set $left.5
+        local.get $left.5
         if
           loop
             local.get $y
@@ -449,20 +459,22 @@
             i32.const 64
             i32.add
             local.set $bias
-            local.get $left.3
+            local.get $left.5
             i32.const 1
             i32.sub
-            local.tee $left.3
+            local.tee $left.5
             br_if 0
           end
         end
         local.get $columns
         i32.const 15
         i32.and
+        local.set $rest.3
+        local.get $rest.3
         i32.const 2
         i32.shr_u
-        local.set $left.3
-        local.get $left.3
+        local.set $left.6
+        local.get $left.6
         if
           loop
             local.get $y
@@ -495,18 +507,18 @@
             i32.const 16
             i32.add
             local.set $bias
-            local.get $left.3
+            local.get $left.6
             i32.const 1
             i32.sub
-            local.tee $left.3
+            local.tee $left.6
             br_if 0
           end
         end
-        local.get $columns
+        local.get $rest.3
         i32.const 3
         i32.and
-        local.set $left.3
-        local.get $left.3
+        local.set $left.6
+        local.get $left.6
         if
           loop
             local.get $y
@@ -539,10 +551,10 @@
             i32.const 4
             i32.add
             local.set $bias
-            local.get $left.3
+            local.get $left.6
             i32.const 1
             i32.sub
-            local.tee $left.3
+            local.tee $left.6
             br_if 0
           end
         end

@@ -69,10 +69,9 @@ final class Rows {
             vector.accept(i);
           }
         });
-    code.get(count).i32(4 * vectors - 1).op(I32_AND).i32(2).op(I32_SHR_U).set(left);
-    times(code, left, pointers, 16, () -> vector.accept(0));
-    code.get(count).i32(3).op(I32_AND).set(left);
-    times(code, left, pointers, 4, scalar);
+    Local rest = code.local(ValueType.I32, "rest");
+    code.get(count).i32(4 * vectors - 1).op(I32_AND).set(rest);
+    floats(code, rest, pointers, () -> vector.accept(0), scalar);
   }
 
   /** Runs the body as often as the local says, counting it down. */

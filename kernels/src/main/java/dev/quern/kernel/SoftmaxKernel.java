@@ -83,7 +83,7 @@ public final class SoftmaxKernel {
   }
 
   /** {@code (x, columns) -> the row's maximum}; a NaN is left for the exponentials to spread. */
-  static Function maximum(WasmModule.Builder module, String name) {
+  private static Function maximum(WasmModule.Builder module, String name) {
     return module.function(
         name + "_max",
         FunctionType.of("ii:f"),
@@ -106,7 +106,7 @@ public final class SoftmaxKernel {
   }
 
   /** {@code (x, y, columns, top) -> sum}, with {@code y = e^(x - top)}; x and y may be the same. */
-  static Function exponentials(WasmModule.Builder module, String name, boolean fma) {
+  private static Function exponentials(WasmModule.Builder module, String name, boolean fma) {
     return module.function(
         name + "_exp",
         FunctionType.of("iiif:f"),
