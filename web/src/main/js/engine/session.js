@@ -14,6 +14,8 @@ const PROGRESS_MILLISECONDS = 50;
 const IDLE_SLICE_SHARE = 0.4;
 const IDLE_SLICE_MILLISECONDS = [4, 50];
 const IDLE_PAUSE_MILLISECONDS = 20;
+/** A first visit's device is measured right after each run: callers that never rest get to it, too. */
+const MEASURE_SLICE_SHARE = 0.15;
 
 const align = (at) => (at + 63) & ~63;
 
@@ -70,20 +72,23 @@ export class Session {
       capabilities: this.capabilities,
     });
 
+    const begin = performance.now();
     this.engineReady = startThreads(memory, wanted, (trap) => {
       this.trap = trap;
-    }).then((workers) => {
-      this.workers = workers;
-      this.machine = createMachine({ memory, shared: features.shared, workers, features });
-      return loadEngine(this.machine, features, request.engine ?? 'auto');
-    });
+    })
+      .then((workers) => {
+        this.workers = workers;
+        this.machine = createMachine({ memory, shared: features.shared, workers, features });
+        return loadEngine(this.machine, features, request.engine ?? 'auto');
+      })
+      .then((loaded) => ({ ...loaded, engineMilliseconds: performance.now() - begin }));
     this.engineReady.catch(() => {}); // awaited by create
     Object.assign(this, { features, device, memory });
   }
 
   async create(request, signal) {
     const { features, device, memory } = this;
-    const [{ engine, kind }, { files, milliseconds }] = await Promise.all([
+    const [{ engine, kind, engineMilliseconds }, { files, milliseconds }] = await Promise.all([
       this.engineReady,
       this.download(request.source, memory, signal),
     ]);
@@ -104,13 +109,10 @@ export class Session {
     this.cancelWord = features.shared ? new Int32Array(memory.buffer, CANCEL, 1) : null;
     this.labels = request.labels ?? {};
     this.lock = request.lock ?? null;
-    this.phases = { download: milliseconds, ...created.phases };
-    // Fewer than there are where the device's profile found that more are no faster.
-    this.threads = created.threads;
-    if (this.threads <= this.workers.length) {
-      const why = `${this.threads} of ${this.workers.length + 1} threads: more were no faster when this device was measured.`;
-      this.capabilities.threads = { count: this.threads, why };
-    }
+    this.phases = { engine: engineMilliseconds, download: milliseconds, ...created.phases };
+    this.unmeasured = created.unmeasured;
+    if (this.unmeasured) this.sliceMilliseconds = IDLE_SLICE_MILLISECONDS[0]; // the first call comes soon
+    this.takeThreads(created.threads);
     this.forward(created.events);
     this.setTuning(request);
     const named = (values) =>
@@ -124,6 +126,15 @@ export class Session {
       cancel: this.cancelWord,
       phases: this.phases,
     };
+  }
+
+  /** Fewer than there are where the device's profile found that more are no faster. */
+  takeThreads(threads) {
+    this.threads = threads;
+    if (threads <= this.workers.length) {
+      const why = `${threads} of ${this.workers.length + 1} threads: more were no faster when this device was measured.`;
+      this.capabilities.threads = { count: threads, why };
+    }
   }
 
   /** Brings the model's files into memory, one after the other from the first free address. */
@@ -187,7 +198,9 @@ export class Session {
     this.forward(result.events);
     this.report(milliseconds, result);
     const [least, most] = IDLE_SLICE_MILLISECONDS;
-    this.sliceMilliseconds = Math.min(most, Math.max(least, IDLE_SLICE_SHARE * milliseconds));
+    const share = this.unmeasured ? MEASURE_SLICE_SHARE : IDLE_SLICE_SHARE;
+    this.sliceMilliseconds = Math.min(most, Math.max(least, share * milliseconds));
+    this.ran = true;
     // Calls that follow one another closely are not held up by slices: the search goes on inside them.
     clearTimeout(this.timer);
     this.timer = null;
@@ -205,7 +218,11 @@ export class Session {
     };
     const event = (fields) => this.notify({ type: 'telemetry', event: { ...fields, ...common } });
     if (this.phases) {
-      event({ type: 'load', phases: { ...this.phases, firstRun: milliseconds } });
+      const { download, parse, pack, emit, compile } = this.phases;
+      event({
+        type: 'load',
+        phases: { download, parse, pack, emit, compile, firstRun: milliseconds },
+      });
       this.phases = null;
     }
     event({ type: 'inference', threads: this.threads, shape, milliseconds, first });
@@ -231,6 +248,7 @@ export class Session {
 
   /** The tuner works in idle slices between inferences, never in a hidden page. */
   setTuning({ tune, hidden }) {
+    this.visible = !hidden;
     this.tunes = Boolean(tune) && !hidden && this.device === 'wasm';
     call(this.engine, 'tuning', { tune: Boolean(tune) });
     clearTimeout(this.timer);
@@ -240,8 +258,10 @@ export class Session {
 
   /** A search that has ended begins again when a run brings other sizes or records come in. */
   planSlice() {
-    if (this.tunes && !this.timer) {
-      this.timer = setTimeout(() => this.slice(), IDLE_PAUSE_MILLISECONDS);
+    const measures = this.unmeasured && this.visible;
+    if ((this.tunes || measures) && !this.timer) {
+      const pause = measures && this.ran ? 0 : IDLE_PAUSE_MILLISECONDS;
+      this.timer = setTimeout(() => this.slice(), pause);
     }
   }
 
@@ -249,7 +269,11 @@ export class Session {
     const { timer } = this;
     const work = () => {
       if (timer !== this.timer) return false; // stopped while it waited for the lock
-      const { more, events } = call(this.engine, 'tune', { milliseconds: this.sliceMilliseconds });
+      const { more, unmeasured, threads, events } = call(this.engine, 'tune', {
+        milliseconds: this.sliceMilliseconds,
+      });
+      this.unmeasured = unmeasured;
+      this.takeThreads(threads);
       this.forward(events);
       return more;
     };
@@ -263,6 +287,7 @@ export class Session {
           : work();
     } catch (error) {
       this.tunes = false;
+      this.unmeasured = false;
       const reason = `Tuning stopped: ${error.message}`;
       this.notify({ type: 'refused', kernel: '', bucket: '', schedule: '', reason });
     }
@@ -278,6 +303,7 @@ export class Session {
 
   release() {
     this.tunes = false;
+    this.unmeasured = false;
     clearTimeout(this.timer);
     this.timer = null;
     for (const worker of this.workers) worker.terminate();

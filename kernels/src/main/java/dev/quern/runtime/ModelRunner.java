@@ -477,6 +477,14 @@ public final class ModelRunner {
     return Arena.align(Math.max(arenaEnd, arenaAt));
   }
 
+  /**
+   * The address from which on memory holds nothing between runs, once the outputs have been read:
+   * what is written there, the next run may overwrite.
+   */
+  public long between() {
+    return arenaAt;
+  }
+
   Schedule adopted(String signature, RowBucket bucket) {
     return adopted.get(key(signature, bucket));
   }

@@ -8,11 +8,15 @@ import dev.quern.schedule.Features;
 import dev.quern.schedule.Heuristic;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * Measures a device in less than {@link #BUDGET_MILLISECONDS}: what the engine validates, the
  * clock's step, peak arithmetic, SIMD registers, caches, and how many threads are worth using.
  * Disturbances only ever make a probe slower, so that the fastest of a few samples counts.
+ *
+ * <p>The work is cut into pieces of a few milliseconds, so that a session can measure between its
+ * runs: no piece relies on what another one left in linear memory.
  */
 public final class Profiler {
   /** What a whole profile may take. */
@@ -62,52 +66,73 @@ public final class Profiler {
 
   private final Machine machine;
   private final String family;
-  private final int base;
-  private final double started;
+  private final Pieces pieces = new Pieces();
+  private final double[] cacheTimes = new double[KILOBYTES.length];
+  private final int[] caches = {Heuristic.DEFAULT_L1_BYTES, Heuristic.DEFAULT_L2_BYTES};
+
+  /** Measuring takes part in several slices: their time without the present one, and its start. */
+  private double spent;
+
+  private double sliceStarted;
+  private int base;
   private final List<String> notes = new ArrayList<>();
   private boolean relaxed;
   private boolean fma;
+  private Features features;
   private double clock;
   private double peak;
+  private int registers = Heuristic.DEFAULT_REGISTERS;
+  private int threads;
+  private int measuredCaches;
 
-  private Profiler(Machine machine, String family, int base) {
+  /**
+   * Prepares to measure a machine whose walker is installed.
+   *
+   * @param family of the engine, see {@link ClassKey}
+   */
+  public Profiler(Machine machine, String family) {
     this.machine = machine;
     this.family = family;
-    this.base = (base + 4095) / 4096 * 4096;
-    this.started = machine.now();
+    this.threads = machine.threads();
+    pieces.add(this::begin);
   }
 
   /**
-   * Measures a machine whose walker is installed and which holds no model yet.
+   * Measures a machine at once.
    *
-   * @param family of the engine, see {@link ClassKey}
    * @param base address of {@link #SCRATCH_BYTES} that may be overwritten
    */
   public static DeviceProfile measure(Machine machine, String family, int base) {
-    return new Profiler(machine, family, base).profile();
+    Profiler profiler = new Profiler(machine, family);
+    while (profiler.slice(base, BUDGET_MILLISECONDS)) {
+      // All of it.
+    }
+    return profiler.profile();
   }
 
-  /** What an engine offers: relaxed SIMD by a probe module, threads as the machine has them. */
-  public static Features features(Machine machine) {
-    return new Features(machine.validate(Probes.relaxedSimd()), machine.features().threads());
-  }
-
-  private DeviceProfile profile() {
+  /**
+   * Measures for about so many milliseconds, one piece at least.
+   *
+   * @param free address of {@link #SCRATCH_BYTES} that may be overwritten; each slice may have
+   *     others
+   * @return whether there is more to measure
+   */
+  public boolean slice(int free, double milliseconds) {
+    base = (free + 4095) / 4096 * 4096;
     machine.memory().ensure((long) base + SCRATCH_BYTES);
-    Features features = features(machine);
-    relaxed = features.relaxedSimd();
-    clock = clockStep();
-    fma = relaxed;
-    // Engines optimise in the background: what is raced last was begun first.
-    Chunk[] chains =
-        relaxed ? new Chunk[] {chains(false), chains(true)} : new Chunk[] {chains(false)};
-    Chunk[] tiles = clock > FINE_MILLISECONDS ? new Chunk[0] : tiles(SMALL_TILES);
-    begin(chains);
-    begin(tiles);
-    int[] caches = caches();
-    arithmetic(chains);
-    int threads = threads();
-    int registers = registers(tiles);
+    machine.memory().clear(tileOperands(), Probes.TILE_BYTES);
+    sliceStarted = machine.now();
+    boolean more = true;
+    while (more && (machine.now() - sliceStarted < milliseconds)) {
+      more = pieces.next();
+    }
+    spent += machine.now() - sliceStarted;
+    sliceStarted = machine.now();
+    return more;
+  }
+
+  /** What was measured, when there is no more to measure. */
+  public DeviceProfile profile() {
     return new DeviceProfile(
         ClassKey.of(family, features, machine.threads()),
         features,
@@ -121,8 +146,34 @@ public final class Profiler {
         notes);
   }
 
+  /** What an engine offers: relaxed SIMD by a probe module, threads as the machine has them. */
+  public static Features features(Machine machine) {
+    return new Features(machine.validate(Probes.relaxedSimd()), machine.features().threads());
+  }
+
+  private void begin() {
+    features = features(machine);
+    relaxed = features.relaxedSimd();
+    clock = clockStep();
+    fma = relaxed;
+    // Engines optimise in the background: what is raced last was begun first.
+    Chunk[] chains = new Chunk[relaxed ? 2 : 1];
+    for (int i = 0; i < chains.length; i++) {
+      int which = i;
+      pieces.add(() -> begin(chains[which] = chains(which == 1)));
+    }
+    Chunk[] tiles = new Chunk[SMALL_TILES.length];
+    if (clock <= FINE_MILLISECONDS) {
+      addTiles(tiles, SMALL_TILES);
+    }
+    caches();
+    pieces.add(() -> arithmetic(chains));
+    pieces.add(this::threads);
+    pieces.add(() -> registers(tiles));
+  }
+
   private double elapsed() {
-    return machine.now() - started;
+    return spent + machine.now() - sliceStarted;
   }
 
   /** The median of the first steps that the clock makes, in milliseconds. */
@@ -152,13 +203,11 @@ public final class Profiler {
     void run();
   }
 
-  /** Calls probes often enough that the engine begins to optimise them. */
-  private void begin(Chunk... probes) {
-    for (Chunk probe : probes) {
-      double before = machine.now();
-      for (int calls = 0; calls < 200 && machine.now() - before < BEGIN_MILLISECONDS; calls++) {
-        probe.run();
-      }
+  /** Calls a probe often enough that the engine begins to optimise it. */
+  private void begin(Chunk probe) {
+    double before = machine.now();
+    for (int calls = 0; calls < 200 && machine.now() - before < BEGIN_MILLISECONDS; calls++) {
+      probe.run();
     }
   }
 
@@ -194,19 +243,40 @@ public final class Profiler {
   /**
    * The fastest call of each of several probes, in milliseconds. They run in turns, so that a
    * disturbance does not meet all samples of one.
-   *
-   * @param best where the result goes
-   * @return whether every probe had two samples that agree, so that the fastest can be believed
    */
-  private boolean race(int rounds, double[] best, Chunk... probes) {
-    int[] calls = new int[probes.length];
-    double[] second = new double[probes.length];
-    for (int i = 0; i < probes.length; i++) {
-      calls[i] = calls(warm(probes[i]));
-      best[i] = Double.MAX_VALUE;
-      second[i] = Double.MAX_VALUE;
+  private final class Race {
+    private final Chunk[] probes;
+    private final int[] calls;
+    private final double[] best;
+    private final double[] second;
+
+    /**
+     * Adds the pieces of a race.
+     *
+     * @param finish takes the result
+     */
+    Race(int rounds, Consumer<Race> finish, Chunk... probes) {
+      this.probes = probes;
+      this.calls = new int[probes.length];
+      this.best = new double[probes.length];
+      this.second = new double[probes.length];
+      for (int i = 0; i < probes.length; i++) {
+        int probe = i;
+        best[i] = Double.MAX_VALUE;
+        second[i] = Double.MAX_VALUE;
+        pieces.add(() -> calls[probe] = calls(warm(probes[probe])));
+      }
+      for (int i = 0; i < rounds; i++) {
+        int round = i;
+        pieces.add(() -> round(round));
+      }
+      pieces.add(() -> finish.accept(this));
     }
-    for (int round = 0; round < rounds && (round < 2 || elapsed() < LATEST); round++) {
+
+    private void round(int round) {
+      if (round >= 2 && elapsed() >= LATEST) {
+        return;
+      }
       for (int i = 0; i < probes.length; i++) {
         double before = machine.now();
         for (int call = 0; call < calls[i]; call++) {
@@ -217,17 +287,28 @@ public final class Profiler {
         best[i] = Math.min(best[i], each);
       }
     }
-    boolean agree = true;
-    for (int i = 0; i < probes.length; i++) {
-      agree &= second[i] <= 1.02 * best[i];
+
+    /** The fastest call of each probe. */
+    double[] times() {
+      return best;
     }
-    return agree;
+
+    /** Whether every probe had two samples that agree, so that the fastest can be believed. */
+    boolean agrees() {
+      boolean agree = true;
+      for (int i = 0; i < probes.length; i++) {
+        agree &= second[i] <= 1.02 * best[i];
+      }
+      return agree;
+    }
   }
 
   /** Peak rate, and whether fusing is worth it: an engine may have to emulate it. */
   private void arithmetic(Chunk[] chains) {
-    double[] times = new double[chains.length];
-    race(clock > COARSE_MILLISECONDS ? 2 : 6, times, chains);
+    new Race(clock > COARSE_MILLISECONDS ? 2 : 6, race -> peak(race.times()), chains);
+  }
+
+  private void peak(double[] times) {
     fma = relaxed && times[1] <= 1.1 * times[0];
     double fastest = relaxed ? Math.min(times[0], times[1]) : times[0];
     peak = Probes.CHAIN_FLOPS * (double) CHAIN_ITERATIONS / fastest / 1e6;
@@ -247,39 +328,55 @@ public final class Profiler {
    * loads of B, until accumulators that have to be spilled cost more than that. (V8 on x86-64,
    * 2026-11-22, ns a multiply-add: 11 registers 0.271, 13 0.250, 15 0.237, 17 0.251, 19 0.270.)
    */
-  private int registers(Chunk[] prepared) {
+  private void registers(Chunk[] prepared) {
     if (clock > FINE_MILLISECONDS) {
       notes.add("SIMD registers were not measured: the clock is too coarse.");
-      return Heuristic.DEFAULT_REGISTERS;
+      return;
     }
-    double[] small = new double[SMALL_TILES.length];
-    boolean agree = race(TILE_ROUNDS, small, prepared);
-    int[] tiles = SMALL_TILES;
-    double[] times = small;
-    int last = SMALL_TILES.length - 1;
-    int cheapest = cheapest(small, SMALL_TILES);
-    if (each(small, SMALL_TILES, last) <= 1.04 * each(small, SMALL_TILES, cheapest)) {
-      // The largest does not spill: this device has more registers.
-      tiles = LARGE_TILES;
-      times = new double[tiles.length];
-      agree &= race(TILE_ROUNDS, times, tiles(tiles));
-      cheapest = cheapest(times, tiles);
-    }
-    if (!agree) {
-      notes.add("SIMD registers could not be told on a busy machine: the default is used.");
-      return Heuristic.DEFAULT_REGISTERS;
-    }
-    return tiles[cheapest];
+    new Race(
+        TILE_ROUNDS,
+        small -> {
+          int last = SMALL_TILES.length - 1;
+          int cheapest = cheapest(small.times(), SMALL_TILES);
+          double most = each(small.times(), SMALL_TILES, last);
+          if (most > 1.04 * each(small.times(), SMALL_TILES, cheapest)) {
+            decideRegisters(small.agrees(), SMALL_TILES[cheapest]);
+            return;
+          }
+          // The largest does not spill: this device has more registers.
+          Chunk[] large = new Chunk[LARGE_TILES.length];
+          addTiles(large, LARGE_TILES);
+          pieces.add(() ->
+              new Race(
+                  TILE_ROUNDS,
+                  race -> {
+                    int best = LARGE_TILES[cheapest(race.times(), LARGE_TILES)];
+                    decideRegisters(small.agrees() && race.agrees(), best);
+                  },
+                  large));
+        },
+        prepared);
   }
 
-  private Chunk[] tiles(int[] registers) {
-    machine.memory().clear(tileOperands(), Probes.TILE_BYTES);
-    Chunk[] chunks = new Chunk[registers.length];
-    for (int i = 0; i < registers.length; i++) {
-      int handle = machine.load(Probes.tile(machine.features().threads(), registers[i], fma));
-      chunks[i] = () -> machine.call(handle, "tile", tileOperands(), 16);
+  private void decideRegisters(boolean agree, int cheapest) {
+    if (agree) {
+      registers = cheapest;
+    } else {
+      notes.add("SIMD registers could not be told on a busy machine: the default is used.");
     }
-    return chunks;
+  }
+
+  /** Adds pieces that make and begin tiles with these numbers of registers. */
+  private void addTiles(Chunk[] chunks, int[] registers) {
+    for (int i = 0; i < registers.length; i++) {
+      int which = i;
+      pieces.add(() -> {
+        boolean shared = machine.features().threads();
+        int handle = machine.load(Probes.tile(shared, registers[which], fma));
+        chunks[which] = () -> machine.call(handle, "tile", tileOperands(), 16);
+        begin(chunks[which]);
+      });
+    }
   }
 
   /** Beyond what the walks through memory overwrite. */
@@ -301,90 +398,110 @@ public final class Profiler {
   }
 
   /** The least number of threads from which more do not help. */
-  private int threads() {
+  private void threads() {
     int most = machine.threads();
     if (most == 1) {
-      return 1;
+      return;
     }
     if (clock > COARSE_MILLISECONDS) {
       notes.add("The use of threads was not measured: the clock is too coarse.");
-      return most;
+      return;
     }
     // About 40 µs an item, 48 items: divisible by the usual numbers of threads.
     int iterations = (int) Math.max(1, 40e-6 * peak * 1e9 / Probes.CHAIN_FLOPS);
     machine.install(Probes.burn(machine.features().threads(), SLOT, iterations, fma));
-    LinearMemory memory = machine.memory();
-    memory.clear(base, StepRecord.SIZE);
-    memory.putInt(base + StepRecord.SLOT, SLOT);
-    memory.putInt(base + StepRecord.ITEMS, 48);
-    memory.putInt(base + StepRecord.GRAIN, 1);
-    int before = memory.getInt(Control.THREADS);
-    int best = 1;
-    boolean agree = true;
-    double bestTime = Double.MAX_VALUE;
-    for (int count = 2; count <= most && elapsed() < LATEST; count = following(count, most)) {
-      double[] times = new double[2];
-      int fewer = best;
-      int more = count;
-      // In turns: load on the machine comes and goes.
-      agree &= race(6, times, () -> burn(fewer), () -> burn(more));
-      bestTime = Math.min(bestTime, times[0]);
-      if (times[1] * WORTH < bestTime) {
-        best = count;
-        bestTime = times[1];
-      }
+    threads(1, 2, Double.MAX_VALUE, true);
+  }
+
+  /** Tries a number of threads against the best so far, in turns: load comes and goes. */
+  private void threads(int best, int count, double bestTime, boolean agree) {
+    int most = machine.threads();
+    if (count > most || elapsed() >= LATEST) {
+      decideThreads(best, agree);
+      return;
     }
-    memory.putInt(Control.THREADS, before);
+    new Race(
+        6,
+        race -> {
+          double fewer = Math.min(bestTime, race.times()[0]);
+          double more = race.times()[1];
+          boolean faster = more * WORTH < fewer;
+          threads(
+              faster ? count : best,
+              following(count, most),
+              faster ? more : fewer,
+              agree && race.agrees());
+        },
+        () -> burn(best),
+        () -> burn(count));
+  }
+
+  private void decideThreads(int best, boolean agree) {
+    int most = machine.threads();
     if (best < most && !agree) {
       notes.add("The use of threads could not be told on a busy machine: all are used.");
-      return most;
+      return;
     }
+    threads = best;
     if (best < most) {
       notes.add(most + " threads are there, but more than " + best + " are not faster.");
     }
-    return best;
   }
 
   private static int following(int count, int most) {
     return count < most ? Math.min(2 * count, most) : most + 1;
   }
 
-  private void burn(int threads) {
-    machine.memory().putInt(Control.THREADS, threads);
+  private void burn(int count) {
+    LinearMemory memory = machine.memory();
+    memory.clear(base, StepRecord.SIZE);
+    memory.putInt(base + StepRecord.SLOT, SLOT);
+    memory.putInt(base + StepRecord.ITEMS, 48);
+    memory.putInt(base + StepRecord.GRAIN, 1);
+    int before = memory.getInt(Control.THREADS);
+    memory.putInt(Control.THREADS, count);
     machine.run(base, 0, 1);
+    memory.putInt(Control.THREADS, before);
   }
 
   /** L1 and L2 in bytes: where the time of a random walk through memory rises. */
-  private int[] caches() {
-    int[] sizes = {Heuristic.DEFAULT_L1_BYTES, Heuristic.DEFAULT_L2_BYTES};
+  private void caches() {
     if (clock > COARSE_MILLISECONDS) {
       notes.add("Caches were not measured: the clock is too coarse.");
-      return sizes;
+      return;
     }
-    int handle = machine.load(Probes.chase(machine.features().threads()));
-    machine.call(handle, "build", base, 256, 1);
-    warm(() -> machine.call(handle, "chase", base, 4096));
-    double[] times = new double[KILOBYTES.length];
-    int measured = 0;
-    while (measured < times.length && elapsed() < CACHES_LATEST) {
-      times[measured] = chase(handle, KILOBYTES[measured]);
-      measured++;
-    }
+    pieces.add(() -> {
+      int handle = machine.load(Probes.chase(machine.features().threads()));
+      machine.call(handle, "build", base, 256, 1);
+      warm(() -> machine.call(handle, "chase", base, 4096));
+      for (int kilobytes : KILOBYTES) {
+        pieces.add(() -> {
+          if (elapsed() < CACHES_LATEST) {
+            cacheTimes[measuredCaches++] = chase(handle, kilobytes);
+          }
+        });
+      }
+      pieces.add(this::decideCaches);
+    });
+  }
+
+  private void decideCaches() {
+    double[] times = cacheTimes;
+    int measured = measuredCaches;
     int first = last(times, 0, measured, L1_STEP * times[0]);
     // A walk through a little more than L1 still hits it often: the plateau begins at twice L1.
     int plateau = Math.min(measured - 1, first + 2);
     if (measured < 6 || plateau >= measured - 1) {
       notes.add("Caches could not be told in time: defaults are used.");
-      return sizes;
+      return;
     }
     int second = last(times, plateau, measured, L2_STEP * times[plateau]);
     // Less than the default has not been built for long: something else was using the cache.
-    sizes[0] = Math.max(Heuristic.DEFAULT_L1_BYTES, KILOBYTES[first] << 10);
-    sizes[1] = KILOBYTES[second] << 10;
+    caches[0] = Math.max(Heuristic.DEFAULT_L1_BYTES, KILOBYTES[first] << 10);
+    caches[1] = KILOBYTES[second] << 10;
     if (second == measured - 1) {
       notes.add("L2 is at least what is said: larger ones were not measured.");
     }
-    return sizes;
   }
 
   /** The last index from {@code from} on up to which all times stay below a limit. */

@@ -84,7 +84,7 @@ public final class Tuner {
   private static final double SHARE = 0.2;
 
   private final TunableModel model;
-  private final DeviceProfile profile;
+  private DeviceProfile profile;
   private final String engine;
   private final String browser;
   private final Options options;
@@ -122,6 +122,14 @@ public final class Tuner {
     this.options = options;
     this.listener = listener;
     reportRefusals();
+  }
+
+  /**
+   * Takes a measured profile for the guessed one that it was made with; to be called before the
+   * search is switched on, since kernels whose search has begun keep theirs.
+   */
+  public void measured(DeviceProfile measured) {
+    profile = measured;
   }
 
   /** Switches the search on or off; records are used in any case. */

@@ -2,6 +2,7 @@ package dev.quern.tuner;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quern.runtime.Control;
 import dev.quern.runtime.JavetMachine;
 import dev.quern.runtime.Walker;
 import org.junit.jupiter.api.Test;
@@ -26,6 +27,31 @@ class ProfilerTest {
         assertThat(DeviceProfile.parse(profile.json()).json()).isEqualTo(profile.json());
         assertThat(machine.memory().getInt(1024)).isEqualTo(77);
       }
+    }
+  }
+
+  @Test
+  void measuresBetweenRunsThatOverwriteItsMemory() {
+    try (JavetMachine machine = JavetMachine.createShared()) {
+      machine.install(Walker.module(true).encode());
+      machine.memory().putInt(Control.THREADS, 1);
+      Profiler profiler = new Profiler(machine, "v8");
+      int slices = 0;
+      boolean more = true;
+      while (more) {
+        int base = 65536 + slices % 3 * 4096;
+        more = profiler.slice(base, 1);
+        slices++;
+        assertThat(machine.memory().getInt(Control.THREADS)).isEqualTo(1);
+        for (int at = 0; at < Profiler.SCRATCH_BYTES; at += 64) {
+          machine.memory().putInt(65536 + at, -1);
+        }
+      }
+      assertThat(slices).isGreaterThan(10);
+      DeviceProfile profile = profiler.profile();
+      assertThat(profile.registers()).isBetween(11, 33);
+      assertThat(profile.peakGflops()).isBetween(0.5, 1000.0);
+      assertThat(profile.l2Bytes()).isGreaterThan(profile.l1Bytes());
     }
   }
 

@@ -42,6 +42,9 @@ interface Backend {
   /** Switches the search for faster schedules on or off. */
   void search(boolean on);
 
+  /** Whether the next idle slices will measure the device. */
+  boolean unmeasured();
+
   /** Searches for about so many milliseconds: whether there is more to do. */
   boolean idle(double milliseconds);
 

@@ -86,6 +86,7 @@ final class Model {
         "inputs", Reply.values(graph.inputs()),
         "outputs", Reply.values(outputs),
         "threads", backend.threads(),
+        "unmeasured", backend.unmeasured(),
         "phases", phases,
         "events", backend.events());
   }
@@ -163,7 +164,15 @@ final class Model {
 
   Map<String, Object> tune(Request request) {
     boolean more = backend.idle((double) request.integer("milliseconds"));
-    return Reply.object("more", more, "events", backend.events());
+    return Reply.object(
+        "more",
+        more,
+        "unmeasured",
+        backend.unmeasured(),
+        "threads",
+        backend.threads(),
+        "events",
+        backend.events());
   }
 
   Map<String, Object> describe() {

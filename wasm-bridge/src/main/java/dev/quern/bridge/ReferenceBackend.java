@@ -69,6 +69,11 @@ final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public boolean unmeasured() {
+    return false;
+  }
+
+  @Override
   public boolean idle(double milliseconds) {
     return false;
   }

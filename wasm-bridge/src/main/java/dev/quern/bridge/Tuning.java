@@ -14,7 +14,7 @@ import java.util.Map;
 
 /** The tuner of a session: records in, events for the page out. */
 final class Tuning implements Tuner.Listener {
-  private final DeviceProfile profile;
+  private DeviceProfile profile;
   private final Tuner tuner;
   private final List<Object> events = new ArrayList<>();
   private int reported = -1;
@@ -39,8 +39,10 @@ final class Tuning implements Tuner.Listener {
     return tuner;
   }
 
-  /** Lets the page store what was measured. */
-  void announceProfile() {
+  /** Goes on with what was measured, and lets the page store it. */
+  void measured(DeviceProfile measured) {
+    profile = measured;
+    tuner.measured(measured);
     events.add(Reply.object("type", "profile", "profile", profile.fields()));
   }
 

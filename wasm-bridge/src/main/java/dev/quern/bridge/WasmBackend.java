@@ -7,7 +7,6 @@ import dev.quern.runtime.Limits;
 import dev.quern.runtime.ModelRunner;
 import dev.quern.runtime.RunException;
 import dev.quern.runtime.TunableRunner;
-import dev.quern.runtime.Walker;
 import dev.quern.tuner.DeviceProfile;
 import dev.quern.tuner.Json;
 import dev.quern.tuner.Profiler;
@@ -27,11 +26,38 @@ final class WasmBackend implements Backend {
   private final BrowserMachine machine;
   private final ModelRunner runner;
   private final Tuning tuning;
+  private final double planMilliseconds;
+  private final double warmMilliseconds;
 
-  WasmBackend(BrowserMachine machine, ModelRunner runner, Tuning tuning) {
+  /** Whether the profile may say how many threads run, because the caller did not. */
+  private final boolean choosesThreads;
+
+  /** Measures the device between runs; null where its profile is known. */
+  private Profiler profiler;
+
+  private boolean searching = true;
+
+  private WasmBackend(BrowserMachine machine, Graph graph, Request request, long top) {
     this.machine = machine;
-    this.runner = runner;
-    this.tuning = tuning;
+    DeviceProfile stored = stored(request);
+    DeviceProfile profile = stored == null ? guessed(machine, request) : stored;
+    Limits limits = new Limits(profile.registers(), profile.l2Bytes());
+    double start = machine.now();
+    runner = ModelRunner.load(machine, graph, limits, top);
+    choosesThreads = request.integer("threads") == 0;
+    takeThreads(profile);
+    tuning =
+        new Tuning(
+            new TunableRunner(runner), profile, request.list("records"), request.text("browser"));
+    planMilliseconds = machine.now() - start - runner.packMilliseconds() - made();
+    double before = made();
+    start = machine.now();
+    runner.warm(WARM_MILLISECONDS);
+    warmMilliseconds = machine.now() - start - (made() - before);
+    if (stored == null) {
+      profiler = new Profiler(machine, request.text("family"));
+      search(searching);
+    }
   }
 
   /**
@@ -42,21 +68,17 @@ final class WasmBackend implements Backend {
    * @param top the first address behind the model's files
    */
   static WasmBackend load(BrowserMachine machine, Graph graph, Request request, long top) {
-    DeviceProfile stored = stored(request);
-    DeviceProfile profile = stored == null ? measured(machine, request, top) : stored;
-    Limits limits = new Limits(profile.registers(), profile.l2Bytes());
-    ModelRunner runner = ModelRunner.load(machine, graph, limits, top);
-    if (request.integer("threads") == 0) {
+    return new WasmBackend(machine, graph, request, top);
+  }
+
+  private double made() {
+    return runner.emitMilliseconds() + runner.compileMilliseconds();
+  }
+
+  private void takeThreads(DeviceProfile profile) {
+    if (choosesThreads) {
       machine.memory().putInt(Control.THREADS, Math.min(profile.threads(), machine.threads()));
     }
-    Tuning tuning =
-        new Tuning(
-            new TunableRunner(runner), profile, request.list("records"), request.text("browser"));
-    runner.warm(WARM_MILLISECONDS);
-    if (stored == null) {
-      tuning.announceProfile();
-    }
-    return new WasmBackend(machine, runner, tuning);
   }
 
   /** The profile of an earlier visit; null if there is none of this class. */
@@ -75,10 +97,24 @@ final class WasmBackend implements Backend {
     return null;
   }
 
-  private static DeviceProfile measured(BrowserMachine machine, Request request, long top) {
-    // The thread probe runs as a step of a program.
-    machine.install(Walker.module(machine.features().threads()).encode());
-    return Profiler.measure(machine, request.text("family"), (int) top);
+  private static DeviceProfile guessed(BrowserMachine machine, Request request) {
+    return DeviceProfile.guess(request.text("family"), machine.features(), machine.threads());
+  }
+
+  /**
+   * Measures the device for a slice: on a first visit, when its model runs already, since it takes
+   * some tenths of a second in all. The kernels in use stay as they are; the tuner and the next
+   * visit use what was found.
+   */
+  private void measure(double milliseconds) {
+    if (profiler.slice((int) runner.between(), milliseconds)) {
+      return;
+    }
+    DeviceProfile profile = profiler.profile();
+    profiler = null;
+    takeThreads(profile);
+    tuning.measured(profile);
+    search(searching);
   }
 
   @Override
@@ -160,9 +196,11 @@ final class WasmBackend implements Backend {
   @Override
   public Map<String, Double> phases() {
     Map<String, Double> phases = new LinkedHashMap<>();
+    phases.put("plan", planMilliseconds);
     phases.put("pack", runner.packMilliseconds());
     phases.put("emit", runner.emitMilliseconds());
     phases.put("compile", runner.compileMilliseconds());
+    phases.put("warm", warmMilliseconds);
     return phases;
   }
 
@@ -173,11 +211,22 @@ final class WasmBackend implements Backend {
 
   @Override
   public void search(boolean on) {
-    tuning.tuner().search(on);
+    searching = on;
+    // The search space depends on the profile.
+    tuning.tuner().search(on && profiler == null);
+  }
+
+  @Override
+  public boolean unmeasured() {
+    return profiler != null;
   }
 
   @Override
   public boolean idle(double milliseconds) {
+    if (profiler != null) {
+      measure(milliseconds);
+      return true;
+    }
     return tuning.idle(milliseconds);
   }
 
