@@ -3,9 +3,10 @@ import { EngineError } from './errors.js';
 const file = (name) => new URL(`engine/${name}`, import.meta.url).href;
 
 /** The TeaVM-compiled engine, WebAssembly GC. Both files are asked for at once. */
-async function loadWasmGc(machine) {
-  const bytes = fetch(file('engine.wasm')).then((response) => {
-    if (!response.ok) throw new Error(`engine.wasm: status ${response.status}`);
+async function loadWasmGc(machine, full) {
+  const name = full ? 'engine-full.wasm' : 'engine.wasm';
+  const bytes = fetch(file(name)).then((response) => {
+    if (!response.ok) throw new Error(`${name}: status ${response.status}`);
     return response.arrayBuffer();
   });
   bytes.catch(() => {}); // awaited below
@@ -14,21 +15,23 @@ async function loadWasmGc(machine) {
   return (await runtime.load(new Uint8Array(await bytes), { installImports })).exports;
 }
 
-/** The same engine as JavaScript. */
+/** The full engine as JavaScript. */
 const loadJs = () => import(file('engine.mjs'));
 
 /**
  * Loads and starts the engine. `wanted` is auto, wasmgc or js; auto takes WasmGC where it is
- * offered and falls back to JavaScript where it fails to load.
+ * offered and falls back to JavaScript where it fails to load. `full` asks for every operator and
+ * the reference device; without it WasmGC loads the smaller core, which says `incomplete` of a
+ * model that holds more.
  */
-export async function loadEngine(machine, features, wanted) {
+export async function loadEngine(machine, features, wanted, full) {
   const kinds = wanted === 'auto' ? (features.wasmGc ? ['wasmgc', 'js'] : ['js']) : [wanted];
   const reasons = [];
   for (const kind of kinds) {
     try {
-      const engine = await (kind === 'js' ? loadJs() : loadWasmGc(machine));
-      engine.start(machine.host);
-      return { engine, kind };
+      const { start, Engine } = await (kind === 'js' ? loadJs() : loadWasmGc(machine, full));
+      start(machine.host);
+      return { engine: Engine, kind };
     } catch (error) {
       reasons.push(`${kind}: ${error?.message ?? error}`);
     }

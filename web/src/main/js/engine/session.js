@@ -79,7 +79,8 @@ export class Session {
       .then((workers) => {
         this.workers = workers;
         this.machine = createMachine({ memory, shared: features.shared, workers, features });
-        return loadEngine(this.machine, features, request.engine ?? 'auto');
+        this.kind = request.engine ?? 'auto';
+        return loadEngine(this.machine, features, this.kind, device === 'reference');
       })
       .then((loaded) => ({ ...loaded, engineMilliseconds: performance.now() - begin }));
     this.engineReady.catch(() => {}); // awaited by create
@@ -88,14 +89,12 @@ export class Session {
 
   async create(request, signal) {
     const { features, device, memory } = this;
-    const [{ engine, kind, engineMilliseconds }, { files, milliseconds }] = await Promise.all([
+    const [loaded, { files, milliseconds }] = await Promise.all([
       this.engineReady,
       this.download(request.source, memory, signal),
     ]);
     signal.throwIfAborted();
-    this.engine = engine;
-    this.capabilities.engine = kind;
-    const created = call(engine, 'create', {
+    const created = await this.createModel(loaded, signal, {
       device,
       model: { address: files[0].address, bytes: files[0].bytes },
       data: files.slice(1),
@@ -109,7 +108,7 @@ export class Session {
     this.cancelWord = features.shared ? new Int32Array(memory.buffer, CANCEL, 1) : null;
     this.labels = request.labels ?? {};
     this.lock = request.lock ?? null;
-    this.phases = { engine: engineMilliseconds, download: milliseconds, ...created.phases };
+    this.phases = { engine: loaded.engineMilliseconds, download: milliseconds, ...created.phases };
     this.unmeasured = created.unmeasured;
     if (this.unmeasured) this.sliceMilliseconds = IDLE_SLICE_MILLISECONDS[0]; // the first call comes soon
     this.takeThreads(created.threads);
@@ -135,6 +134,25 @@ export class Session {
       const why = `${threads} of ${this.workers.length + 1} threads: more were no faster when this device was measured.`;
       this.capabilities.threads = { count: threads, why };
     }
+  }
+
+  /**
+   * Makes the model of what lies in memory. One that holds more than the core engine knows goes to
+   * the full engine, on the same memory and threads; the core has packed nothing by then.
+   */
+  async createModel({ engine, kind }, signal, description) {
+    this.engine = engine;
+    this.capabilities.engine = kind;
+    try {
+      return call(engine, 'create', description);
+    } catch (error) {
+      if (error.code !== 'incomplete') throw error;
+    }
+    const full = await loadEngine(this.machine, this.features, this.kind, true);
+    signal.throwIfAborted();
+    this.engine = full.engine;
+    this.capabilities.engine = full.kind;
+    return call(full.engine, 'create', description);
   }
 
   /** Brings the model's files into memory, one after the other from the first free address. */

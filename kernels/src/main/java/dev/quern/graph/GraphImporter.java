@@ -16,7 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Turns a model into a {@link Graph} of canonical operators. The table {@link Operators} has a row
+ * Turns a model into a {@link Graph} of canonical operators. A table of {@link Operators} has a row
  * for each ONNX operator; the row's rule infers the shape and writes the canonical nodes.
  *
  * <p>Arithmetic on sizes ({@code Shape → Gather → Concat → Reshape}) never becomes nodes: the
@@ -57,19 +57,26 @@ public final class GraphImporter {
   private final Map<String, Known> known = new HashMap<>();
   private final Map<String, Boolean> poisoned = new HashMap<>();
   private final List<Problem> problems = new ArrayList<>();
+  private final Operators operators;
   private final int opset;
   private long made;
 
-  private GraphImporter(int opset) {
+  private GraphImporter(Operators operators, int opset) {
+    this.operators = operators;
     this.opset = opset;
   }
 
+  /** The graph of a model of any operators. */
+  public static Graph importModel(OnnxModel model) {
+    return importModel(model, Operators.all());
+  }
+
   /**
-   * The graph of a model.
+   * The graph of a model of these operators.
    *
    * @throws ModelException that lists every operator, type and shape that is not supported
    */
-  public static Graph importModel(OnnxModel model) {
+  public static Graph importModel(OnnxModel model, Operators operators) {
     long opset = model.opsets().getOrDefault("", 0L);
     if (opset < OLDEST || opset > NEWEST) {
       throw new ModelException(
@@ -79,7 +86,7 @@ public final class GraphImporter {
               "the model uses version " + opset + " of ONNX's operators",
               "export it with an opset_version of " + OLDEST + " to " + NEWEST));
     }
-    GraphImporter importer = new GraphImporter((int) opset);
+    GraphImporter importer = new GraphImporter(operators, (int) opset);
     importer.run(model.graph());
     if (!importer.problems.isEmpty()) {
       throw new ModelException(importer.problems);
@@ -219,7 +226,7 @@ public final class GraphImporter {
       report(node, "it has no output", "export the model again");
       usable = false;
     }
-    Optional<Operator> operator = Operators.find(node.domain(), node.op());
+    Optional<Operator> operator = operators.find(node.domain(), node.op());
     if (operator.isEmpty()) {
       report(
           node,

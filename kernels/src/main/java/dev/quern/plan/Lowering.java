@@ -22,13 +22,15 @@ final class Lowering {
     this.node = node;
   }
 
-  /** Appends a node's steps. Throws {@link KernelException} for what no kernel is made for. */
-  static void lower(Planner planner, Node node) {
+  /**
+   * Appends a node's steps: false if this has no row for its operator. Throws {@link
+   * KernelException} for what no kernel is made for.
+   */
+  static boolean lower(Planner planner, Node node) {
     Lowering lowering = new Lowering(planner, node);
     switch (node.operator()) {
       case "quern.Elementwise" -> lowering.elementwise(node.program("program"), node.inputs());
       case "quern.MatMul" -> MatmulLowering.lower(planner, node);
-      case "quern.MatMulInteger" -> Quantising.lowerProduct(planner, node);
       case "quern.DynamicQuantize" -> Quantising.lower(planner, node);
       case "quern.Attention" -> AttentionLowering.lower(planner, node);
       case "quern.Conv" -> ImageLowering.conv(planner, node);
@@ -49,8 +51,11 @@ final class Lowering {
       case "Concat" -> lowering.concat();
       case "Expand" -> lowering.expand();
       case "Reshape" -> planner.alias(node.output(), planner.view(node.inputs().get(0)));
-      default -> throw new KernelException("no WebAssembly kernel is made for this operator");
+      default -> {
+        return false;
+      }
     }
+    return true;
   }
 
   private String input(int index) {

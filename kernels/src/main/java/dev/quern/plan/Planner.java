@@ -22,6 +22,7 @@ import java.util.Map;
  */
 public final class Planner {
   private final Graph graph;
+  private final Lowerings lowerings;
   private final Map<String, View> views = new LinkedHashMap<>();
   private final Map<String, Integer> weightIds = new LinkedHashMap<>();
   private final List<Weight> weights = new ArrayList<>();
@@ -31,17 +32,23 @@ public final class Planner {
   private final Map<String, Quantising> quantised = new LinkedHashMap<>();
   private final Map<String, List<Node>> consumers = new LinkedHashMap<>();
 
-  private Planner(Graph graph) {
+  private Planner(Graph graph, Lowerings lowerings) {
     this.graph = graph;
+    this.lowerings = lowerings;
+  }
+
+  /** Makes the plan of a graph of any operators. */
+  public static Plan plan(Graph graph) {
+    return plan(graph, Lowerings.all());
   }
 
   /**
-   * Makes the plan.
+   * Makes the plan, with what makes its steps.
    *
    * @throws PlanException naming every node that no kernel is made for
    */
-  public static Plan plan(Graph graph) {
-    return new Planner(graph).plan();
+  public static Plan plan(Graph graph, Lowerings lowerings) {
+    return new Planner(graph, lowerings).plan();
   }
 
   private Plan plan() {
@@ -58,7 +65,9 @@ public final class Planner {
     List<String> problems = new ArrayList<>();
     for (Node node : graph.nodes()) {
       try {
-        Lowering.lower(this, node);
+        if (!lowerings.lower(this, node)) {
+          throw new KernelException("no WebAssembly kernel is made for this operator");
+        }
       } catch (KernelException e) {
         problems.add(node.operator() + " '" + node.name() + "': " + e.getMessage());
         for (String output : node.outputs()) {

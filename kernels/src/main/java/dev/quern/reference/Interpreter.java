@@ -28,59 +28,19 @@ public final class Interpreter {
     }
   }
 
-  /** Computes a node's only output. */
-  @FunctionalInterface
-  interface Kernel {
-    Tensor run(Call call);
-  }
-
-  private static final Map<String, Kernel> KERNELS = new LinkedHashMap<>();
-
-  static {
-    KERNELS.put(
-        "quern.Elementwise",
-        call -> Elementwise.run(call.node().program("program"), call.inputs(), call.dims()));
-    KERNELS.put("quern.MatMul", MatrixKernels::matMul);
-    KERNELS.put("quern.MatMulInteger", QuantKernels::matMulInteger);
-    KERNELS.put("quern.DynamicQuantize", QuantKernels::dynamicQuantize);
-    // Tensors of f16 constants are f32 already.
-    KERNELS.put("quern.Widen", call -> call.input(0));
-    KERNELS.put("quern.Dequantize", QuantKernels::dequantize);
-    KERNELS.put("quern.Attention", MatrixKernels::attention);
-    KERNELS.put("quern.Conv", ImageKernels::conv);
-    KERNELS.put("quern.MaxPool", ImageKernels::maxPool);
-    KERNELS.put("quern.AveragePool", ImageKernels::averagePool);
-    KERNELS.put("Softmax", RowKernels::softmax);
-    KERNELS.put("LogSoftmax", RowKernels::logSoftmax);
-    KERNELS.put("LayerNormalization", RowKernels::layerNormalization);
-    for (String op : RowKernels.REDUCTIONS) {
-      KERNELS.put(op, RowKernels::reduce);
-    }
-    KERNELS.put("Pad", MovementKernels::pad);
-    KERNELS.put("Gather", MovementKernels::gather);
-    KERNELS.put("Transpose", MovementKernels::transpose);
-    KERNELS.put("Slice", MovementKernels::slice);
-    KERNELS.put("Concat", MovementKernels::concat);
-    KERNELS.put("Expand", MovementKernels::expand);
-    KERNELS.put("Reshape", call -> call.input(0).reshaped(call.dims()));
-  }
-
+  private final ReferenceKernels kernels;
   private final Graph graph;
   private final Map<String, Tensor> constants = new HashMap<>();
 
   /** An interpreter of a graph; constants are copied into Java arrays when they are first used. */
   public Interpreter(Graph graph) {
+    this.kernels = ReferenceKernels.all();
     this.graph = graph;
   }
 
   /** Runs a graph once. */
   public static Map<String, Tensor> run(Graph graph, Map<String, Tensor> inputs) {
     return new Interpreter(graph).run(inputs);
-  }
-
-  /** Whether there is a kernel for an operator, such as {@code quern.MatMul} or {@code Softmax}. */
-  public static boolean supports(String operator) {
-    return KERNELS.containsKey(operator);
   }
 
   /**
@@ -119,7 +79,7 @@ public final class Interpreter {
         }
       }
       Value output = graph.value(node.output());
-      values.put(node.output(), evaluate(node, operands, output, symbols));
+      values.put(node.output(), kernels.evaluate(node, operands, output, symbols));
       for (String input : node.inputs()) {
         if (uses.merge(input, -1, Integer::sum) == 0) {
           values.remove(input);
@@ -161,23 +121,5 @@ public final class Interpreter {
       constants.put(name, value);
     }
     return value;
-  }
-
-  /**
-   * Computes one node.
-   *
-   * @param operands in the node's order; {@code null} where an optional one is absent
-   * @param output the type and shape of the result
-   * @param symbols what the symbols stand for
-   */
-  public static Tensor evaluate(
-      Node node, Tensor[] operands, Value output, Map<String, Long> symbols) {
-    Kernel kernel = KERNELS.get(node.operator());
-    if (kernel == null) {
-      throw new IllegalStateException("there is no kernel for " + node.operator());
-    }
-    long[] dims = output.shape().evaluate(symbols);
-    List<Tensor> inputs = java.util.Arrays.asList(operands);
-    return kernel.run(new Call(node, inputs, dims, symbols));
   }
 }

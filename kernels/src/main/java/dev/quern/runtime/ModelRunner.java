@@ -100,17 +100,20 @@ public final class ModelRunner {
     machine.memory().putInt(Control.THREADS, machine.threads());
   }
 
+  /** Plans a graph of any operators and loads it. */
+  public static ModelRunner load(Machine machine, Graph graph, Limits limits, long top) {
+    return load(machine, graph, Planner.plan(graph), limits, top);
+  }
+
   /**
-   * Plans a graph, loads its weights and installs the kernels that need no sizes. The first module
-   * it installs is the walker's.
+   * Loads a plan's weights and installs the kernels that need no sizes. The first module it
+   * installs is the walker's.
    *
    * @param graph optimised; constants whose data is {@link Addressed} stay where they are
    * @param top the first address that is free
-   * @throws dev.quern.plan.PlanException naming every node that no kernel is made for
    * @throws MachineException if memory or a module is refused
    */
-  public static ModelRunner load(Machine machine, Graph graph, Limits limits, long top) {
-    Plan plan = Planner.plan(graph);
+  public static ModelRunner load(Machine machine, Graph graph, Plan plan, Limits limits, long top) {
     machine.install(Walker.module(machine.features().threads()).encode());
     ModelRunner runner = new ModelRunner(machine, graph, plan, limits, Math.max(top, Control.FREE));
     List<Wanted> wanted = new ArrayList<>();

@@ -3,19 +3,15 @@ package dev.quern.bridge;
 import org.teavm.jso.JSExport;
 
 /**
- * The engine's entry in a worker: what the worker's JavaScript calls. Requests and replies are
- * JSON; a reply is {@code {"error": …}} if the request failed. There is one model in an engine.
+ * What the worker's JavaScript calls, in either edition. Requests and replies are JSON; a reply is
+ * {@code {"error": …}} if the request failed. There is one model in an engine.
  */
 public final class Engine {
   private static Host host;
+  private static Edition edition;
   private static Model model;
 
   private Engine() {}
-
-  /** Called once by the runtime when the module starts. */
-  public static void main(String[] args) {
-    // The exports below are the interface; nothing happens at start.
-  }
 
   /** The engine's version, as records and telemetry carry it. */
   @JSExport
@@ -24,17 +20,17 @@ public final class Engine {
   }
 
   /** Connects the engine to the worker's JavaScript, before anything else. */
-  @JSExport
-  public static void start(Host to) {
+  static void start(Host to, Edition with) {
     Native.connect(to);
     host = to;
+    edition = with;
   }
 
   /** Makes a model of the files that lie in memory. */
   @JSExport
   public static String create(String request) {
     return Reply.to(() -> {
-      model = Model.create(new BrowserMachine(host), Request.of(request));
+      model = Model.create(edition, new BrowserMachine(host), Request.of(request));
       return model.description();
     });
   }

@@ -5,7 +5,12 @@ import dev.quern.graph.GraphImporter;
 import dev.quern.graph.Value;
 import dev.quern.graph.passes.Passes;
 import dev.quern.onnx.Bytes;
+import dev.quern.onnx.ModelException;
+import dev.quern.onnx.OnnxModel;
 import dev.quern.onnx.OnnxReader;
+import dev.quern.plan.Plan;
+import dev.quern.plan.PlanException;
+import dev.quern.plan.Planner;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -30,34 +35,56 @@ final class Model {
     this.parseMilliseconds = parseMilliseconds;
   }
 
-  /** Reads the files that a request names by their addresses, and prepares the device it wants. */
-  static Model create(BrowserMachine machine, Request request) {
+  /**
+   * Reads the files that a request names by their addresses, and prepares the device it wants.
+   *
+   * @throws EngineException with code {@code incomplete} if another edition may know what the model
+   *     holds
+   */
+  static Model create(Edition edition, BrowserMachine machine, Request request) {
     double start = machine.now();
-    Graph graph = Passes.optimise(read(machine, request));
-    double parse = machine.now() - start;
+    OnnxModel file = read(machine, request);
+    boolean reference = request.text("device").equals("reference");
+    Graph graph;
+    Plan plan = null;
+    double planStart = 0;
+    try {
+      graph =
+          Passes.optimise(GraphImporter.importModel(file, edition.operators()), edition.folding());
+      planStart = machine.now();
+      if (!reference) {
+        plan = Planner.plan(graph, edition.lowerings());
+      }
+    } catch (ModelException | PlanException e) {
+      if (edition.complete()) {
+        throw e;
+      }
+      throw Edition.incomplete(e.getMessage());
+    }
+    double planning = machine.now() - planStart;
     Backend backend =
-        request.text("device").equals("reference")
-            ? new ReferenceBackend(machine, graph)
-            : WasmBackend.load(machine, graph, request, end(request));
-    return new Model(machine, graph, backend, parse);
+        reference
+            ? edition.reference().open(machine, graph)
+            : WasmBackend.load(
+                machine, graph, new WasmBackend.Planned(plan, planning), request, end(request));
+    return new Model(machine, graph, backend, planStart - start);
   }
 
-  private static Graph read(BrowserMachine machine, Request request) {
+  private static OnnxModel read(BrowserMachine machine, Request request) {
     Map<String, Bytes> data = new LinkedHashMap<>();
     for (Request file : request.objects("data")) {
       data.put(file.text("path"), view(machine, file));
     }
-    return GraphImporter.importModel(
-        OnnxReader.read(
-            view(machine, request.object("model")),
-            location -> {
-              Bytes bytes = data.get(location);
-              if (bytes == null) {
-                throw new UncheckedIOException(
-                    new IOException("the file '" + location + "' was not loaded with the model"));
-              }
-              return bytes;
-            }));
+    return OnnxReader.read(
+        view(machine, request.object("model")),
+        location -> {
+          Bytes bytes = data.get(location);
+          if (bytes == null) {
+            throw new UncheckedIOException(
+                new IOException("the file '" + location + "' was not loaded with the model"));
+          }
+          return bytes;
+        });
   }
 
   private static Bytes view(BrowserMachine machine, Request file) {

@@ -2,6 +2,7 @@ package dev.quern.bridge;
 
 import dev.quern.graph.Graph;
 import dev.quern.graph.Value;
+import dev.quern.plan.Plan;
 import dev.quern.runtime.Control;
 import dev.quern.runtime.Limits;
 import dev.quern.runtime.ModelRunner;
@@ -37,19 +38,21 @@ final class WasmBackend implements Backend {
 
   private boolean searching = true;
 
-  private WasmBackend(BrowserMachine machine, Graph graph, Request request, long top) {
+  private WasmBackend(
+      BrowserMachine machine, Graph graph, Planned planned, Request request, long top) {
     this.machine = machine;
     DeviceProfile stored = stored(request);
     DeviceProfile profile = stored == null ? guessed(machine, request) : stored;
     Limits limits = new Limits(profile.registers(), profile.l2Bytes());
     double start = machine.now();
-    runner = ModelRunner.load(machine, graph, limits, top);
+    runner = ModelRunner.load(machine, graph, planned.plan(), limits, top);
     choosesThreads = request.integer("threads") == 0;
     takeThreads(profile);
     tuning =
         new Tuning(
             new TunableRunner(runner), profile, request.list("records"), request.text("browser"));
-    planMilliseconds = machine.now() - start - runner.packMilliseconds() - made();
+    planMilliseconds =
+        planned.milliseconds() + machine.now() - start - runner.packMilliseconds() - made();
     double before = made();
     start = machine.now();
     runner.warm(WARM_MILLISECONDS);
@@ -60,15 +63,19 @@ final class WasmBackend implements Backend {
     }
   }
 
+  /** A plan and how long it took. */
+  record Planned(Plan plan, double milliseconds) {}
+
   /**
-   * Plans and loads a graph.
+   * Loads a graph and its plan.
    *
    * @param request with the class key, the stored profile and records, the browser's label, and the
    *     threads that were asked for (0: as many as the profile found worth using)
    * @param top the first address behind the model's files
    */
-  static WasmBackend load(BrowserMachine machine, Graph graph, Request request, long top) {
-    return new WasmBackend(machine, graph, request, top);
+  static WasmBackend load(
+      BrowserMachine machine, Graph graph, Planned planned, Request request, long top) {
+    return new WasmBackend(machine, graph, planned, request, top);
   }
 
   private double made() {

@@ -1,5 +1,7 @@
 /**
- * The engine in the browser: what TeaVM compiles into {@code engine.wasm} and {@code engine.mjs}.
+ * The engine in the browser: what TeaVM compiles into {@code engine.wasm}, the core that most pages
+ * need, and {@code engine-full.wasm} and {@code engine.mjs}, which hold everything. See {@link
+ * dev.quern.bridge.Edition}.
  *
  * <p>It comes after {@code runtime} and {@code tuner}: the browser's {@link
  * dev.quern.runtime.Machine} and the worker's entry. The worker's JavaScript ({@code

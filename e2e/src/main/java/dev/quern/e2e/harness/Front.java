@@ -67,6 +67,7 @@ public final class Front implements AutoCloseable {
   private final Set<String> fromFolders = ConcurrentHashMap.newKeySet();
   private final Map<String, byte[]> received = new ConcurrentHashMap<>();
   private final Set<String> forwarded = ConcurrentHashMap.newKeySet();
+  private final Map<String, Integer> answered = new ConcurrentHashMap<>();
   private final Map<String, Long> breaks = new ConcurrentHashMap<>();
   private final Map<String, AtomicLong> budgets = new ConcurrentHashMap<>();
 
@@ -187,6 +188,14 @@ public final class Front implements AutoCloseable {
     return Set.copyOf(forwarded);
   }
 
+  /** How often pages have got what this server itself {@link #serve serves}, below a path. */
+  public int answered(String prefix) {
+    return answered.entrySet().stream()
+        .filter(entry -> entry.getKey().startsWith(prefix))
+        .mapToInt(Map.Entry::getValue)
+        .sum();
+  }
+
   /** What the page sent to a path with PUT, once. */
   public Optional<byte[]> take(String path) {
     return Optional.ofNullable(received.remove(path));
@@ -200,6 +209,7 @@ public final class Front implements AutoCloseable {
         content = inFolders(path);
       }
       if (content != null) {
+        answered.merge(path, 1, Integer::sum);
         answer(exchange, path, content);
       } else if (path.startsWith(PREFIX) && exchange.getRequestMethod().equals("PUT")) {
         received.put(path, exchange.getRequestBody().readAllBytes());

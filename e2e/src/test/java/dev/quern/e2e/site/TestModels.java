@@ -26,13 +26,22 @@ public final class TestModels {
 
   /** softmax(relu(x [n, 16] · w [16, 4] + b [4])) = y [n, 4]. */
   public static byte[] mlp() {
+    return classifier("Softmax");
+  }
+
+  /** The same with log-softmax at its end, which the core engine does not know. */
+  static byte[] rareOperator() {
+    return classifier("LogSoftmax");
+  }
+
+  private static byte[] classifier(String last) {
     return model(
         graph()
             .addNode(node("MatMul", "product", List.of("x", "w"), "p"))
             .addNode(node("Add", "bias", List.of("p", "b"), "s"))
             .addNode(node("Relu", "activation", List.of("s"), "r"))
             .addNode(
-                node("Softmax", "share", List.of("r"), "y").toBuilder()
+                node(last, "share", List.of("r"), "y").toBuilder()
                     .addAttribute(
                         AttributeProto.newBuilder()
                             .setName("axis")

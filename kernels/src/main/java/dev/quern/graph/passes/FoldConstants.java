@@ -5,7 +5,7 @@ import dev.quern.graph.Graph;
 import dev.quern.graph.Node;
 import dev.quern.graph.Value;
 import dev.quern.onnx.Bytes;
-import dev.quern.reference.Interpreter;
+import dev.quern.reference.ReferenceKernels;
 import dev.quern.reference.Tensor;
 import java.util.Map;
 
@@ -19,13 +19,15 @@ final class FoldConstants {
 
   private FoldConstants() {}
 
-  static Graph run(Graph graph) {
+  static Graph run(Graph graph, ReferenceKernels kernels) {
     Editor editor = new Editor(graph);
     long made = 0;
     for (Node node : editor.source()) {
       // Weights of f16 that no product takes as they are: twice the bytes of the file at most.
       boolean widens = node.isQuern("Widen");
-      boolean fits = widens || (made <= MOST_IN_ALL && isFoldable(editor, node));
+      boolean fits =
+          widens
+              || (made <= MOST_IN_ALL && kernels.has(node.operator()) && isFoldable(editor, node));
       if (editor.isOutput(node.output()) || !fits) {
         editor.emit(node);
         continue;
@@ -38,7 +40,7 @@ final class FoldConstants {
       }
       Value output = graph.value(node.output());
       made += widens ? 0 : output.shape().size().constant();
-      Tensor result = Interpreter.evaluate(node, operands, output, Map.of());
+      Tensor result = kernels.evaluate(node, operands, output, Map.of());
       editor.constant(
           new Constant(output.name(), output.type(), output.shape(), Bytes.of(result.toBytes())));
     }
