@@ -15,7 +15,13 @@ import picocli.CommandLine.Command;
     name = "quern",
     description = "Runs models in a headless browser, from the terminal.",
     mixinStandardHelpOptions = true,
-    subcommands = {RunCommand.class, BenchCommand.class, ProfileCommand.class, ModelsCommand.class})
+    subcommands = {
+      RunCommand.class,
+      BenchCommand.class,
+      ProfileCommand.class,
+      ConformanceCommand.class,
+      ModelsCommand.class
+    })
 public final class Main {
   private Main() {}
 

@@ -48,6 +48,16 @@ class DirectionTest {
               "kernel",
               "plan"),
           new Row(
+              "exec",
+              "kernels",
+              "onnx",
+              "graph",
+              "reference",
+              "graph.passes",
+              "kernel",
+              "plan",
+              "runtime"),
+          new Row(
               "tuner",
               "tuner",
               "onnx",
@@ -71,6 +81,7 @@ class DirectionTest {
               "kernel",
               "plan",
               "runtime",
+              "exec",
               "tuner"),
           new Row("web", "web"),
           new Row("server", "server", "onnx", "graph", "schedule", "kernel", "plan", "tuner"),
@@ -86,6 +97,7 @@ class DirectionTest {
               "kernel",
               "plan",
               "runtime",
+              "exec",
               "tuner",
               "server"));
 

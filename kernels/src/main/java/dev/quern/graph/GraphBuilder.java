@@ -68,6 +68,16 @@ public final class GraphBuilder {
     return renamed;
   }
 
+  /** Whether a name is one of the inputs. */
+  boolean isInput(String name) {
+    for (Value input : inputs) {
+      if (input.name().equals(name)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** Whether a name is taken. */
   boolean isDefined(String name) {
     return values.containsKey(name);
@@ -88,6 +98,33 @@ public final class GraphBuilder {
       throw new IllegalArgumentException("the value '" + value.name() + "' is defined twice");
     }
     return value;
+  }
+
+  /** How far the graph has come; see {@link #undo}. */
+  record Mark(int nodes, int checks) {}
+
+  Mark mark() {
+    return new Mark(nodes.size(), checks.size());
+  }
+
+  /** Whether a node since a mark says only while running how large its result is. */
+  boolean counts(Mark mark) {
+    for (Node node : nodes.subList(mark.nodes(), nodes.size())) {
+      if (!node.ints("counted").isEmpty()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Takes back the nodes and checks since a mark; constants stay. */
+  void undo(Mark mark) {
+    while (nodes.size() > mark.nodes()) {
+      nodes.removeLast().outputs().forEach(values::remove);
+    }
+    List<Check> all = List.copyOf(checks);
+    checks.clear();
+    checks.addAll(all.subList(0, mark.checks()));
   }
 
   /** The graph so far. */

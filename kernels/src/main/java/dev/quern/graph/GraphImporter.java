@@ -61,7 +61,7 @@ public final class GraphImporter {
   private final int opset;
   private long made;
 
-  private GraphImporter(Operators operators, int opset) {
+  GraphImporter(Operators operators, int opset) {
     this.operators = operators;
     this.opset = opset;
   }
@@ -77,6 +77,20 @@ public final class GraphImporter {
    * @throws ModelException that lists every operator, type and shape that is not supported
    */
   public static Graph importModel(OnnxModel model, Operators operators) {
+    GraphImporter importer = new GraphImporter(operators, opset(model));
+    importer.run(model.graph());
+    if (!importer.problems.isEmpty()) {
+      throw new ModelException(importer.problems);
+    }
+    return importer.builder.build();
+  }
+
+  /**
+   * The version of ONNX's operator set that a model uses.
+   *
+   * @throws ModelException if its rules are not known
+   */
+  public static int opset(OnnxModel model) {
     long opset = model.opsets().getOrDefault("", 0L);
     if (opset < OLDEST || opset > NEWEST) {
       throw new ModelException(
@@ -86,12 +100,7 @@ public final class GraphImporter {
               "the model uses version " + opset + " of ONNX's operators",
               "export it with an opset_version of " + OLDEST + " to " + NEWEST));
     }
-    GraphImporter importer = new GraphImporter(operators, (int) opset);
-    importer.run(model.graph());
-    if (!importer.problems.isEmpty()) {
-      throw new ModelException(importer.problems);
-    }
-    return importer.builder.build();
+    return (int) opset;
   }
 
   private void run(OnnxGraph graph) {
@@ -151,7 +160,11 @@ public final class GraphImporter {
         dims.add(Dim.symbol(dim.symbol()));
       }
     }
-    Value value = new Value(input.name(), input.type(), new Shape(dims));
+    given(new Value(input.name(), input.type(), new Shape(dims)));
+  }
+
+  /** Adds an input. */
+  void given(Value value) {
     claim(value.name());
     known.put(
         value.name(),
@@ -228,24 +241,13 @@ public final class GraphImporter {
     }
     Optional<Operator> operator = operators.find(node.domain(), node.op());
     if (operator.isEmpty()) {
-      report(
-          node,
-          "the operator is not supported",
-          "the supported ones are listed in the documentation's table of operators");
+      problems.add(unknown(node));
       usable = false;
     }
     if (usable) {
-      try {
-        Site site = new Site(this, node, opset);
-        operator.get().apply(site);
-        site.requireOutputs();
-      } catch (Unsupported e) {
-        report(node, e.getMessage(), e.advice);
-        usable = false;
-      } catch (ArithmeticException e) {
-        report(node, "a size is not computable: " + e.getMessage(), "");
-        usable = false;
-      }
+      Optional<Problem> problem = apply(node, operator.get(), new Site(this, node, opset));
+      problem.ifPresent(problems::add);
+      usable = problem.isEmpty();
     }
     if (!usable) {
       for (String output : node.outputs()) {
@@ -254,13 +256,38 @@ public final class GraphImporter {
     }
   }
 
+  /** Applies a node's rule: what was in the way, or nothing. */
+  static Optional<Problem> apply(OnnxNode node, Operator operator, Site site) {
+    try {
+      operator.apply(site);
+      site.requireOutputs();
+      return Optional.empty();
+    } catch (Unsupported e) {
+      return Optional.of(problem(node, e.getMessage(), e.advice));
+    } catch (ArithmeticException e) {
+      return Optional.of(problem(node, "a size is not computable: " + e.getMessage(), ""));
+    }
+  }
+
+  /** That there is no row for a node's operator. */
+  static Problem unknown(OnnxNode node) {
+    return problem(
+        node,
+        "the operator is not supported",
+        "the supported ones are listed in the documentation's table of operators");
+  }
+
   private void report(OnnxNode node, String text, String advice) {
+    problems.add(problem(node, text, advice));
+  }
+
+  private static Problem problem(OnnxNode node, String text, String advice) {
     String place = node.name();
     if (place.isEmpty() && !node.outputs().isEmpty()) {
       place = "node of " + node.outputs().getFirst();
     }
     String operator = node.domain().isEmpty() ? node.op() : node.domain() + "." + node.op();
-    problems.add(new Problem(place, operator, text, advice));
+    return new Problem(place, operator, text, advice);
   }
 
   GraphBuilder builder() {
@@ -276,6 +303,11 @@ public final class GraphImporter {
     if (known.putIfAbsent(name, value) != null) {
       throw new Unsupported("the value '" + name + "' is defined twice", "export the model again");
     }
+  }
+
+  /** Forgets what was known of a value. */
+  void undefine(String name) {
+    known.remove(name);
   }
 
   /** Adds a constant to the graph, under its own name. */

@@ -18,6 +18,9 @@ final class Site {
   private final OnnxNode node;
   private final int opset;
 
+  /** The input whose elements were wanted last and are not known. */
+  private String asked = "";
+
   Site(GraphImporter importer, OnnxNode node, int opset) {
     this.importer = importer;
     this.builder = importer.builder();
@@ -57,7 +60,16 @@ final class Site {
 
   /** The elements of an input, if they are known. */
   Optional<List<Dim>> contents(int input) {
-    return known(input).contents();
+    Optional<List<Dim>> contents = known(input).contents();
+    if (contents.isEmpty()) {
+      asked = node.inputs().get(input);
+    }
+    return contents;
+  }
+
+  /** The input whose elements the rule wanted last and did not get; empty if there is none. */
+  String asked() {
+    return asked;
   }
 
   /** The elements of an input that says a shape or position. */
@@ -84,9 +96,12 @@ final class Site {
   /** The constant that an input is, if it is one. */
   Optional<Constant> constant(int input) {
     String runtime = known(input).runtime();
-    return runtime.isEmpty()
-        ? Optional.empty()
-        : Optional.ofNullable(builder.constantOrNull(runtime));
+    Optional<Constant> constant =
+        runtime.isEmpty() ? Optional.empty() : Optional.ofNullable(builder.constantOrNull(runtime));
+    if (constant.isEmpty()) {
+      asked = node.inputs().get(input);
+    }
+    return constant;
   }
 
   /** The name of an input at run time. */

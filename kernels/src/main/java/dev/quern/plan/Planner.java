@@ -63,6 +63,7 @@ public final class Planner {
       views.put(input.name(), View.of(new Base.OfActivation(places.get(input.name()))));
     }
     List<String> problems = new ArrayList<>();
+    List<String> refused = new ArrayList<>();
     for (Node node : graph.nodes()) {
       try {
         if (!lowerings.lower(this, node)) {
@@ -70,13 +71,14 @@ public final class Planner {
         }
       } catch (KernelException e) {
         problems.add(node.operator() + " '" + node.name() + "': " + e.getMessage());
+        refused.add(node.name());
         for (String output : node.outputs()) {
           define(output);
         }
       }
     }
     if (!problems.isEmpty()) {
-      throw new PlanException(problems);
+      throw new PlanException(problems, refused);
     }
     List<Value> outputs = new ArrayList<>();
     for (String name : graph.outputs()) {

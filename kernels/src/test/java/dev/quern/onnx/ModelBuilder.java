@@ -42,6 +42,12 @@ public final class ModelBuilder {
     return this;
   }
 
+  /** Adds an output of a declared shape, as bodies of loops need it. */
+  public ModelBuilder output(String name, DataType type, String... dims) {
+    graph.addOutput(valueInfo(name, type, dims));
+    return this;
+  }
+
   /** Adds a constant of raw little-endian data. */
   public ModelBuilder constant(String name, TensorProto tensor) {
     graph.addInitializer(tensor.toBuilder().setName(name));

@@ -1,0 +1,25 @@
+package dev.quern.e2e.conformance;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Runs the cases of a folder. */
+public final class Conformance {
+  private Conformance() {}
+
+  /** Runs them on the scalar kernels, in this process. */
+  public static ConformanceReport onReference(Path root) {
+    try (Subject subject = new ReferenceSubject()) {
+      return run(root, subject);
+    }
+  }
+
+  static ConformanceReport run(Path root, Subject subject) {
+    List<Verdict> verdicts = new ArrayList<>();
+    for (Case one : Case.below(root)) {
+      verdicts.add(Verdict.of(one, subject));
+    }
+    return new ConformanceReport(verdicts);
+  }
+}

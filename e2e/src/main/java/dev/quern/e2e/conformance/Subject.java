@@ -1,0 +1,30 @@
+package dev.quern.e2e.conformance;
+
+import dev.quern.e2e.conformance.Case.DataSet;
+import dev.quern.e2e.data.TensorData;
+import dev.quern.onnx.OnnxModel;
+import java.util.List;
+import java.util.Map;
+
+/** What is tested. */
+interface Subject extends AutoCloseable {
+  /** A model or one of its nodes is refused: that is no failure, but nothing is computed. */
+  final class Unsupported extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Unsupported(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+
+  /**
+   * Loads a case's model and runs it on each set of data.
+   *
+   * @return the outputs of each set, by name
+   * @throws Unsupported if the model is refused
+   */
+  List<Map<String, TensorData>> run(Case one, OnnxModel model, List<DataSet> sets);
+
+  @Override
+  void close();
+}
