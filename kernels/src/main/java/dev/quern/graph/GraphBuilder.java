@@ -11,6 +11,9 @@ import java.util.Set;
 
 /** Writes a {@link Graph} node by node, in topological order. */
 public final class GraphBuilder {
+  /** More elements than any device holds: what is larger is a mistake, and sums would overflow. */
+  private static final long MOST_ELEMENTS = 1L << 40;
+
   private final List<Value> inputs = new ArrayList<>();
   private final List<String> outputs = new ArrayList<>();
   private final Map<String, Constant> constants = new LinkedHashMap<>();
@@ -94,6 +97,10 @@ public final class GraphBuilder {
   }
 
   private Value define(Value value) {
+    if (isAbsurd(value.shape())) {
+      throw new GraphImporter.Unsupported(
+          "the shape " + value.shape() + " of '" + value.name() + "' is absurdly large", "");
+    }
     if (values.putIfAbsent(value.name(), value) != null) {
       throw new IllegalArgumentException("the value '" + value.name() + "' is defined twice");
     }
@@ -125,6 +132,15 @@ public final class GraphBuilder {
     List<Check> all = List.copyOf(checks);
     checks.clear();
     checks.addAll(all.subList(0, mark.checks()));
+  }
+
+  private static boolean isAbsurd(Shape shape) {
+    try {
+      Dim size = shape.size();
+      return size.isConstant() && size.constant() > MOST_ELEMENTS;
+    } catch (ArithmeticException e) {
+      return true;
+    }
   }
 
   /** The graph so far. */

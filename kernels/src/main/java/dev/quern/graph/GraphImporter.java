@@ -10,10 +10,12 @@ import dev.quern.onnx.OnnxValue;
 import dev.quern.onnx.Problem;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Turns a model into a {@link Graph} of canonical operators. A table of {@link Operators} has a row
@@ -104,12 +106,14 @@ public final class GraphImporter {
   }
 
   private void run(OnnxGraph graph) {
+    Set<String> initialized = new HashSet<>();
     for (OnnxTensor tensor : graph.initializers()) {
       define(tensor.name(), "initializer", () -> define(constant(tensor.name(), tensor)));
+      initialized.add(tensor.name());
     }
     for (OnnxValue input : graph.inputs()) {
       // Before IR version 4, every initializer is listed as an input too.
-      if (!known.containsKey(input.name()) && !poisoned.containsKey(input.name())) {
+      if (!initialized.contains(input.name())) {
         define(input.name(), "input", () -> input(input));
       }
     }

@@ -209,7 +209,10 @@ final class MovementRules {
 
   static void concat(Site s) {
     Shape first = s.shape(0);
-    int axis = s.axis(s.integer("axis", s.opset() < 4 ? 1 : 0), first.rank());
+    if (s.attribute("axis").isEmpty()) {
+      throw Site.unsupported("it has no axis", "export the model again");
+    }
+    int axis = s.axis(s.integer("axis", 0), first.rank());
     if (first.rank() == 0) {
       throw Site.unsupported("it concatenates scalars", "");
     }

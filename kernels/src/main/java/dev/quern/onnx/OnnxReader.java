@@ -395,7 +395,11 @@ public final class OnnxReader {
       if (dims.size() == TensorReader.MOST_AXES) {
         throw new Wire.Malformed("a shape has more than " + TensorReader.MOST_AXES + " axes");
       }
-      dims.add(new OnnxValue.OnnxDim(Math.max(value, -1), symbol));
+      // Some exporters write -1 for a size that is not known.
+      if (value < -1) {
+        throw new Wire.Malformed("an axis has the size " + value);
+      }
+      dims.add(new OnnxValue.OnnxDim(value, symbol));
     }
     return List.copyOf(dims);
   }
