@@ -2,6 +2,7 @@ package dev.quern.graph;
 
 import dev.quern.onnx.Bytes;
 import dev.quern.onnx.DataType;
+import dev.quern.onnx.Halves;
 
 /**
  * A tensor that is known before the first run, such as a weight.
@@ -24,11 +25,12 @@ public record Constant(String name, DataType type, Shape shape, Bytes data) {
     return shape.size().constant();
   }
 
-  /** An element as a number. Types other than f32, f64, bool and integers throw. */
+  /** An element as a number. Types other than reals, bool and integers throw. */
   public double number(long index) {
     return switch (type) {
       case FLOAT -> data.getFloat(4 * index);
       case DOUBLE -> data.getDouble(8 * index);
+      case FLOAT16, BFLOAT16 -> Halves.toFloat(type, unsignedShort(index));
       default -> (double) integer(index);
     };
   }

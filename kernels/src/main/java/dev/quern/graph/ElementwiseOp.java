@@ -36,6 +36,17 @@ public enum ElementwiseOp {
   ROUND(1),
   /** -1, 0 or 1. */
   SIGN(1),
+  SIN(1),
+  COS(1),
+  TAN(1),
+  ASIN(1),
+  ACOS(1),
+  ATAN(1),
+  SINH(1),
+  COSH(1),
+  ASINH(1),
+  ACOSH(1),
+  ATANH(1),
   /**
    * From the operand's type to the result's: to bool, whether it is not 0; real to integer, towards
    * 0; integer to a narrower integer, wraps.
@@ -50,6 +61,14 @@ public enum ElementwiseOp {
   OR(2),
   XOR(2),
   NOT(1),
+  BIT_AND(2),
+  BIT_OR(2),
+  BIT_XOR(2),
+  BIT_NOT(1),
+  /** By bits; 0 where the second operand is no less than the type's bits. */
+  SHIFT_LEFT(2),
+  /** The same, and zeros come in from the left: for unsigned integers. */
+  SHIFT_RIGHT(2),
   /** The second operand where the first, a bool, is true, else the third. */
   WHERE(3),
   /** The instruction's own number. */

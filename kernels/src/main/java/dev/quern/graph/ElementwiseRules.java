@@ -71,13 +71,15 @@ final class ElementwiseRules {
       plain(s, POW);
       return;
     }
-    if (!base.isFloating()) {
-      throw Site.unsupported(
-          "the base is " + base.label() + " and the exponent " + exponent.label(),
-          "cast the base to f32");
-    }
     ProgramBuilder program = new ProgramBuilder(List.of(base, exponent));
-    program.op(POW, 0, program.typed(CAST, base, 1));
+    if (base.isFloating()) {
+      program.op(POW, 0, program.typed(CAST, base, 1));
+    } else {
+      // A whole number to a real power: computed in f64, then cut towards 0.
+      DataType real = DataType.DOUBLE;
+      int power = program.op(POW, program.typed(CAST, real, 0), program.typed(CAST, real, 1));
+      program.typed(CAST, base, power);
+    }
     write(s, program.build());
   }
 
@@ -114,7 +116,7 @@ final class ElementwiseRules {
     ProgramBuilder p = new ProgramBuilder(types);
     int value = 0;
     // A limit that is absent is the type's largest finite number: infinities become finite.
-    double huge = type == DataType.FLOAT ? Float.MAX_VALUE : Double.MAX_VALUE;
+    double huge = largest(type);
     if (asInputs && s.has(1)) {
       value = p.op(MAX, value, 1);
     } else if (type.isFloating()) {
@@ -130,6 +132,15 @@ final class ElementwiseRules {
     } else {
       write(s, p.build(), operands, s.shape(0));
     }
+  }
+
+  private static double largest(DataType type) {
+    return switch (type) {
+      case FLOAT16 -> 65504;
+      case BFLOAT16 -> 0x1.fep127;
+      case DOUBLE -> Double.MAX_VALUE;
+      default -> Float.MAX_VALUE;
+    };
   }
 
   static void gelu(Site s) {
@@ -181,16 +192,18 @@ final class ElementwiseRules {
   }
 
   static void cast(Site s) {
+    cast(s, DataType.ofCode(s.integer("to", 0)));
+  }
+
+  /** A cast of the first input. */
+  static void cast(Site s, DataType to) {
     DataType from = s.type(0);
-    DataType to = DataType.ofCode(s.integer("to", 0));
     if (!GraphImporter.isSupported(to)) {
       throw Site.unsupported("it casts to " + to.label(), "cast to f32");
     }
     Optional<List<Dim>> contents = s.contents(0);
     if (from == DataType.FLOAT16 && to == DataType.FLOAT) {
       s.node(0, Node.QUERN, "Widen", List.of(s.operand(0)), Map.of(), to, s.shape(0));
-    } else if (from == DataType.FLOAT16) {
-      throw Site.unsupported("it casts f16 to " + to.label(), "cast to f32");
     } else if (from == to) {
       s.alias(0, 0);
     } else if (contents.isPresent() && to == DataType.INT64
@@ -198,9 +211,24 @@ final class ElementwiseRules {
       s.contents(0, to, s.shape(0), contents.get());
     } else if (contents.isPresent() && to == DataType.INT32 && fitInt(contents.get())) {
       s.contents(0, to, s.shape(0), contents.get());
+    } else if (contents.isPresent() && to.isFloating() && areConstant(contents.get())) {
+      double[] numbers = new double[contents.get().size()];
+      for (int i = 0; i < numbers.length; i++) {
+        numbers[i] = contents.get().get(i).constant();
+      }
+      s.constant(0, Constants.numbers(s.output(0), to, s.shape(0), numbers));
     } else {
       write(s, ElementwiseProgram.single(CAST, to, List.of(from)));
     }
+  }
+
+  private static boolean areConstant(List<Dim> contents) {
+    for (Dim dim : contents) {
+      if (!dim.isConstant()) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Whether numbers survive a cast to i32; sizes that are symbols are taken to. */
@@ -251,7 +279,7 @@ final class ElementwiseRules {
   }
 
   /** Writes a program whose inputs are the node's first inputs. */
-  private static void write(Site s, ElementwiseProgram program) {
+  static void write(Site s, ElementwiseProgram program) {
     List<String> operands = new ArrayList<>();
     Shape shape = Shape.SCALAR;
     for (int i = 0; i < program.inputs().size(); i++) {

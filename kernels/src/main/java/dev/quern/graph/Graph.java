@@ -1,5 +1,6 @@
 package dev.quern.graph;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -68,14 +69,30 @@ public record Graph(
       }
       bind(input, dims, symbols);
     }
+    check(symbols);
+    return symbols;
+  }
+
+  /**
+   * Fails if a check does not hold all of whose symbols are known; those of sizes that are counted
+   * while running are known later.
+   *
+   * @throws IllegalArgumentException that names the node and the sizes that do not fit
+   */
+  public void check(Map<String, Long> symbols) {
     for (Check check : checks) {
+      List<String> needed = new ArrayList<>();
+      check.left().addSymbolsTo(needed);
+      check.right().addSymbolsTo(needed);
+      if (!symbols.keySet().containsAll(needed)) {
+        continue;
+      }
       long left = check.left().evaluate(symbols);
       long right = check.right().evaluate(symbols);
       if (left != right) {
         throw new IllegalArgumentException(check.message(left, right));
       }
     }
-    return symbols;
   }
 
   private static void bind(Value input, long[] dims, Map<String, Long> symbols) {

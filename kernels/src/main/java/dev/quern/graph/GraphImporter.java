@@ -26,10 +26,17 @@ import java.util.Set;
  * want them read them there.
  */
 public final class GraphImporter {
-  /** The oldest and newest version of ONNX's operator set whose rules are known. */
-  static final long OLDEST = 7;
+  /**
+   * The oldest and newest version of ONNX's operator set whose rules are known; before version 7,
+   * of those operators only that {@link Operators#since} names.
+   */
+  static final long OLDEST = 1;
 
-  static final long NEWEST = 21;
+  static final long NEWEST = 24;
+
+  /** Operators whose first output need not be wanted. */
+  private static final Set<String> MAY_LACK_FIRST =
+      Set.of("Split", "RNN", "GRU", "LSTM", "TopK", "Unique");
 
   /** Elements of all constants that ranges become. */
   private static final long MOST_MADE = 1 << 22;
@@ -93,14 +100,15 @@ public final class GraphImporter {
    * @throws ModelException if its rules are not known
    */
   public static int opset(OnnxModel model) {
-    long opset = model.opsets().getOrDefault("", 0L);
+    // A model of other operators only does not say which version of ONNX's own it means.
+    long opset = model.opsets().getOrDefault("", NEWEST);
     if (opset < OLDEST || opset > NEWEST) {
       throw new ModelException(
           new Problem(
               "",
               "",
               "the model uses version " + opset + " of ONNX's operators",
-              "export it with an opset_version of " + OLDEST + " to " + NEWEST));
+              "export it with an opset_version of 7 to " + NEWEST));
     }
     return (int) opset;
   }
@@ -149,7 +157,7 @@ public final class GraphImporter {
     }
     if (!isSupported(input.type())) {
       throw new Unsupported(
-          "its type is " + input.type().label(), "use f32, f64, i32, i64, u8, i8 or bool");
+          "its type is " + input.type().label(), "use a real, integer or bool type");
     }
     if (input.dims().isEmpty()) {
       throw new Unsupported("its rank is not known", "export the model with the inputs' shapes");
@@ -190,9 +198,6 @@ public final class GraphImporter {
     if (value == null) {
       throw new Unsupported("no node defines it", "export the model again");
     }
-    if (value.value().type() == DataType.FLOAT16) {
-      throw new Unsupported("its elements are f16", "cast them to f32");
-    }
     String source = runtime(value, name);
     if (source.equals(name) && builder.constantOrNull(name) != null) {
       source = builder.renameConstant(name);
@@ -210,15 +215,12 @@ public final class GraphImporter {
 
   /** Whether elements of a type can be computed with. */
   static boolean isSupported(DataType type) {
-    return switch (type) {
-      case FLOAT, DOUBLE, INT64, INT32, BOOL, UINT8, INT8 -> true;
-      default -> false;
-    };
+    return type.isFloating() || type.isInteger() || type == DataType.BOOL;
   }
 
   /** A constant of the graph from a tensor of the file. */
   static Constant constant(String name, OnnxTensor tensor) {
-    if (!isSupported(tensor.type()) && tensor.type() != DataType.FLOAT16) {
+    if (!isSupported(tensor.type())) {
       throw new Unsupported(
           "tensors of " + tensor.type().label() + " are not supported", "export the model as f32");
     }
@@ -238,7 +240,7 @@ public final class GraphImporter {
         usable = false;
       }
     }
-    boolean mayLackFirst = node.op().equals("Split");
+    boolean mayLackFirst = MAY_LACK_FIRST.contains(node.op()) && !hasNoOutput(node);
     if (node.outputs().isEmpty() || (node.outputs().getFirst().isEmpty() && !mayLackFirst)) {
       report(node, "it has no output", "export the model again");
       usable = false;
@@ -270,6 +272,10 @@ public final class GraphImporter {
       return Optional.of(problem(node, e.getMessage(), e.advice));
     } catch (ArithmeticException e) {
       return Optional.of(problem(node, "a size is not computable: " + e.getMessage(), ""));
+    } catch (IndexOutOfBoundsException | IllegalArgumentException | IllegalStateException e) {
+      // A rule took for granted what a sound model has, such as a rank.
+      String text = "its inputs and attributes do not fit: " + e.getMessage();
+      return Optional.of(problem(node, text, ""));
     }
   }
 
@@ -279,6 +285,15 @@ public final class GraphImporter {
         node,
         "the operator is not supported",
         "the supported ones are listed in the documentation's table of operators");
+  }
+
+  private static boolean hasNoOutput(OnnxNode node) {
+    for (String output : node.outputs()) {
+      if (!output.isEmpty()) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private void report(OnnxNode node, String text, String advice) {

@@ -256,9 +256,6 @@ final class ImageRules {
     if (s.wants(1)) {
       throw Site.unsupported("its output of indices is not supported", "remove what uses it");
     }
-    if (s.integer("storage_order", 0) != 0) {
-      throw Site.unsupported("its storage order is by columns", "");
-    }
     pool(s, "MaxPool", Map.of());
   }
 
@@ -308,7 +305,7 @@ final class ImageRules {
    * constant.
    */
   static void batchNormalization(Site s) {
-    if (s.integer("training_mode", 0) != 0 || s.outputs() > 1) {
+    if (s.integer("training_mode", 0) != 0 || s.wants(1)) {
       throw Site.unsupported("it is in training mode", "export the model for inference");
     }
     if (s.integer("spatial", 1) == 0) {
@@ -358,11 +355,32 @@ final class ImageRules {
 
   // Pad.
 
+  /** Writes a pad by the tensor's own elements. */
+  @FunctionalInterface
+  interface OtherPad {
+    /**
+     * Writes the node's output.
+     *
+     * @param pads what is added to each axis before, then behind
+     * @param cut what is left of the input where pads are negative, from {@code starts} on
+     */
+    void write(Site s, String mode, List<Dim> pads, Shape cut, List<Dim> starts, Shape result);
+  }
+
   /** Widens axes by a constant; what is negative is cut off first. */
   static void pad(Site s) {
+    pad(
+        s,
+        (site, mode, pads, cut, starts, result) -> {
+          throw Site.unsupported("its mode is '" + mode + "'", "only 'constant' is supported");
+        });
+  }
+
+  /** The same, and other modes as given. */
+  static void pad(Site s, OtherPad other) {
     String mode = s.text("mode", "constant");
-    if (!mode.equals("constant")) {
-      throw Site.unsupported("its mode is '" + mode + "'", "only 'constant' is supported");
+    if (!List.of("constant", "reflect", "edge", "wrap").contains(mode)) {
+      throw Site.unsupported("its mode is '" + mode + "'", "");
     }
     Shape shape = s.shape(0);
     int rank = shape.rank();
@@ -397,6 +415,10 @@ final class ImageRules {
       if (!cut.get(axis).isAtLeast(Dim.ZERO)) {
         throw Site.unsupported("its pads " + given + " cut more off than " + shape + " has", "");
       }
+    }
+    if (!mode.equals("constant")) {
+      other.write(s, mode, pads, new Shape(cut), starts, new Shape(dims));
+      return;
     }
     String operand = s.operand(0);
     if (!cut.equals(shape.dims())) {

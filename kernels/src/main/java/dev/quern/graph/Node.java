@@ -26,6 +26,12 @@ public record Node(
   /** The domain of Quern's own operators. */
   public static final String QUERN = "quern";
 
+  /**
+   * The domain of canonical operators that only the scalar reference kernels compute. A back end
+   * runs them there, beside its own kernels.
+   */
+  public static final String HOST = "host";
+
   public Node {
     inputs = List.copyOf(inputs);
     outputs = List.copyOf(outputs);
@@ -40,6 +46,11 @@ public record Node(
   /** Whether this is Quern's own operator of this name. */
   public boolean isQuern(String operator) {
     return domain.equals(QUERN) && op.equals(operator);
+  }
+
+  /** Whether only the scalar reference kernels compute this. */
+  public boolean isHost() {
+    return domain.equals(HOST);
   }
 
   /** Whether this is ONNX's operator of this name. */
@@ -80,6 +91,21 @@ public record Node(
   /** Sizes; none if the attribute is absent. */
   public List<Dim> dims(String attribute) {
     return attributes.get(attribute) instanceof Attribute.Dims a ? a.value() : List.of();
+  }
+
+  /**
+   * Says what the symbols of sizes that this node counted stand for.
+   *
+   * @param dims the sizes of the result
+   * @param symbols gets an entry for each axis in {@code counted}
+   * @return whether there was any
+   */
+  public boolean count(long[] dims, Map<String, Long> symbols) {
+    List<Long> counted = ints("counted");
+    for (long axis : counted) {
+      symbols.put(Site.countedSymbol(output(), (int) axis), dims[(int) axis] + 1);
+    }
+    return !counted.isEmpty();
   }
 
   /** Whether there is an element-wise program in {@code program}. */

@@ -21,10 +21,12 @@ record Operator(String name, Types types, int least, int most, Rule rule) {
   /** A set of element types. */
   enum Types {
     ANY,
-    /** f32 and f64. */
+    /** f32, f64, f16 and bf16. */
     REAL,
-    /** f32, f64, i32 and i64. */
+    /** Reals and integers. */
     NUMBER,
+    /** Integers of 8 to 64 bits, with and without sign. */
+    INTEGER,
     BOOL,
     /** u8 and i8. */
     BYTE,
@@ -35,7 +37,8 @@ record Operator(String name, Types types, int least, int most, Rule rule) {
       return switch (this) {
         case ANY -> true;
         case REAL -> type.isFloating();
-        case NUMBER -> type.isFloating() || type == DataType.INT32 || type == DataType.INT64;
+        case NUMBER -> type.isFloating() || type.isInteger();
+        case INTEGER -> type.isInteger();
         case BOOL -> type == DataType.BOOL;
         case BYTE -> QuantRules.isByte(type);
         case INDEX -> type == DataType.INT32 || type == DataType.INT64;
@@ -45,6 +48,11 @@ record Operator(String name, Types types, int least, int most, Rule rule) {
 
   /** Checks what the row says and applies the rule. */
   void apply(Site site) {
+    if (site.opset() < Operators.since(name)) {
+      throw new GraphImporter.Unsupported(
+          "its version " + site.opset() + " is not supported",
+          "export the model with an opset_version of 7 to " + GraphImporter.NEWEST);
+    }
     int count = site.inputs();
     if (count < least || count > most) {
       throw new GraphImporter.Unsupported(
@@ -58,12 +66,6 @@ record Operator(String name, Types types, int least, int most, Rule rule) {
     if (count > 0 && !types.holds(site.type(0))) {
       throw new GraphImporter.Unsupported(
           "elements of " + site.type(0).label() + " are not supported", "cast to f32");
-    }
-    for (int i = 0; i < count; i++) {
-      // Weights may be stored so; nothing is computed so.
-      if (site.has(i) && site.type(i) == DataType.FLOAT16 && !name.equals("Cast")) {
-        throw new GraphImporter.Unsupported("elements of f16 are not supported", "cast to f32");
-      }
     }
     rule.apply(site);
   }

@@ -3,6 +3,7 @@ package dev.quern.graph;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -11,7 +12,7 @@ import java.util.Optional;
  * of inputs that it accepts and its rule. What is not in it is not supported. The operators of
  * another domain than ONNX's own stand under its name, such as {@code com.microsoft.MatMulNBits}.
  *
- * <p>Versions 7 to 21 of ONNX's operator set are understood; where they differ, the rule asks
+ * <p>Versions 7 to 24 of ONNX's operator set are understood; where they differ, the rule asks
  * {@link Site#opset}.
  *
  * <p>There are two tables, and each is a value that the importer is given: an engine that only ever
@@ -28,6 +29,37 @@ public final class Operators {
     void row(String name, Operator.Types types, int least, int most, Operator.Rule rule) {
       rows.put(name, new Operator(name, types, least, most, rule));
     }
+  }
+
+  /** Operators that already were what they are now before version 7. */
+  private static final List<String> OLD =
+      List.of(
+          "Elu",
+          "GlobalAveragePool",
+          "GlobalMaxPool",
+          "HardSigmoid",
+          "InstanceNormalization",
+          "Not",
+          "ReduceL1",
+          "ReduceL2",
+          "ReduceLogSum",
+          "ReduceLogSumExp",
+          "ReduceMax",
+          "ReduceMean",
+          "ReduceMin",
+          "ReduceProd",
+          "ReduceSum",
+          "ReduceSumSquare",
+          "Relu",
+          "Sigmoid",
+          "Softplus",
+          "Softsign",
+          "Tanh",
+          "Transpose");
+
+  /** The first version of ONNX's operators in which an operator was what its rule makes of it. */
+  static int since(String op) {
+    return OLD.contains(op) ? 1 : op.equals("Selu") ? 6 : 7;
   }
 
   private final Map<String, Operator> rows;
@@ -48,6 +80,7 @@ public final class Operators {
     Table table = new Table();
     CoreOperators.add(table);
     OtherOperators.add(table);
+    ExtendedOperators.add(table);
     return new Operators(table);
   }
 

@@ -65,7 +65,7 @@ public final class QuantRules {
   }
 
   /** Appends a cast of a whole f32 to 8 bits, the nearest of them where it does not fit. */
-  private static void saturate(ProgramBuilder p, int whole, DataType type) {
+  static void saturate(ProgramBuilder p, int whole, DataType type) {
     int least = p.constant(F32, type == DataType.UINT8 ? 0 : -128);
     int most = p.constant(F32, type == DataType.UINT8 ? 255 : 127);
     p.typed(CAST, type, p.op(MIN, p.op(MAX, whole, least), most));

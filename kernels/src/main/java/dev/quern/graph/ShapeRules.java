@@ -265,11 +265,7 @@ final class ShapeRules {
     double count = Math.max(0.0, Math.ceil((ends[1] - ends[0]) / ends[2]));
     long[] bits = new long[checkedLength(s, count)];
     for (int i = 0; i < bits.length; i++) {
-      double value = ends[0] + i * ends[2];
-      bits[i] =
-          type == DataType.FLOAT
-              ? Float.floatToRawIntBits((float) value)
-              : Double.doubleToRawLongBits(value);
+      bits[i] = Constants.bits(type, ends[0] + i * ends[2]);
     }
     s.constant(0, Constants.ofBits(s.output(0), type, Shape.of(bits.length), bits));
   }

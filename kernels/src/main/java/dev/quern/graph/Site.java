@@ -143,6 +143,34 @@ final class Site {
     };
   }
 
+  Optional<List<Double>> reals(String name) {
+    return switch (node.attributes().get(name)) {
+      case null -> Optional.empty();
+      case OnnxAttribute.Reals a -> {
+        List<Double> values = new ArrayList<>();
+        for (float value : a.value()) {
+          values.add((double) value);
+        }
+        yield Optional.of(values);
+      }
+      default -> throw wrongAttribute(name, "a list of real numbers");
+    };
+  }
+
+  Optional<List<String>> texts(String name) {
+    return switch (node.attributes().get(name)) {
+      case null -> Optional.empty();
+      case OnnxAttribute.Texts a -> {
+        List<String> values = new ArrayList<>();
+        for (OnnxAttribute.Text value : a.value()) {
+          values.add(value.value());
+        }
+        yield Optional.of(values);
+      }
+      default -> throw wrongAttribute(name, "a list of texts");
+    };
+  }
+
   Optional<OnnxAttribute> attribute(String name) {
     return Optional.ofNullable(node.attributes().get(name));
   }
@@ -240,6 +268,26 @@ final class Site {
     String name = builder.fresh(node.outputs().getFirst());
     return builder.node(
         new Node(node.name(), domain, op, inputs, List.of(name), attributes), type, shape);
+  }
+
+  /** A constant under a name that is free. */
+  String constant(Constant constant) {
+    String name = builder.fresh(node.outputs().getFirst());
+    return builder.constant(new Constant(name, constant.type(), constant.shape(), constant.data()));
+  }
+
+  /**
+   * A size that is counted while running: how long an axis of the result is. It may be 0, which a
+   * symbol is not, so that the symbol stands for one more; {@link Node} {@code counted} lists such
+   * axes.
+   */
+  Dim counted(int output, int axis) {
+    return Dim.symbol(countedSymbol(output(output), axis)).minus(Dim.ONE);
+  }
+
+  /** The symbol of a size that is counted, which stands for one more. */
+  static String countedSymbol(String value, int axis) {
+    return "#" + value + "." + axis;
   }
 
   /** A constant scalar. */

@@ -78,6 +78,7 @@ public final class PadKernel {
           code.get(dst);
           switch (spec.bytes()) {
             case 1 -> code.i32((int) spec.bits()).mem(I32_STORE8, 0);
+            case 2 -> code.i32((int) spec.bits()).mem(I32_STORE16, 0);
             case 4 -> code.i32((int) spec.bits()).mem(I32_STORE, 0);
             case 8 -> code.i64(spec.bits()).mem(I64_STORE, 0);
             default -> throw new KernelException("no element has " + spec.bytes() + " bytes");

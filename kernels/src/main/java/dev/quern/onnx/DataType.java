@@ -78,9 +78,17 @@ public enum DataType {
     return label;
   }
 
-  /** Whether this is one of the IEEE 754 types that Quern computes in: f32 or f64. */
+  /** Whether this is one of the real types that Quern computes in: f32, f64, f16 or bf16. */
   public boolean isFloating() {
-    return this == FLOAT || this == DOUBLE;
+    return this == FLOAT || this == DOUBLE || this == FLOAT16 || this == BFLOAT16;
+  }
+
+  /** Whether this is an integer type without negative numbers. */
+  public boolean isUnsigned() {
+    return switch (this) {
+      case UINT8, UINT16, UINT32, UINT64 -> true;
+      default -> false;
+    };
   }
 
   /** Whether this is an integer type of 8 to 64 bits, signed or not; bool is none. */

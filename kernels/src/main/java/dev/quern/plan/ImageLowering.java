@@ -11,6 +11,7 @@ import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.KernelSpec.Operand;
 import dev.quern.kernel.TileChoice;
 import dev.quern.onnx.DataType;
+import dev.quern.onnx.Halves;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -232,6 +233,7 @@ final class ImageLowering {
     return switch (type) {
       case FLOAT -> Float.floatToRawIntBits((float) value) & 0xffffffffL;
       case DOUBLE -> Double.doubleToRawLongBits(value);
+      case FLOAT16, BFLOAT16 -> Halves.bits(type, (float) value);
       default -> (long) value;
     };
   }

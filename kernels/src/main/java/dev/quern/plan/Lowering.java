@@ -4,6 +4,7 @@ import dev.quern.graph.Dim;
 import dev.quern.graph.ElementwiseProgram;
 import dev.quern.graph.Node;
 import dev.quern.graph.Shape;
+import dev.quern.kernel.Computable;
 import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.KernelSpec.Reduction;
@@ -28,6 +29,7 @@ final class Lowering {
    */
   static boolean lower(Planner planner, Node node) {
     Lowering lowering = new Lowering(planner, node);
+    requireTypes(planner, node);
     switch (node.operator()) {
       case "quern.Elementwise" -> lowering.elementwise(node.program("program"), node.inputs());
       case "quern.MatMul" -> MatmulLowering.lower(planner, node);
@@ -56,6 +58,23 @@ final class Lowering {
       }
     }
     return true;
+  }
+
+  /** Numbers of 16 bits are moved only; programs are of what can be emitted. */
+  private static void requireTypes(Planner planner, Node node) {
+    if (node.hasProgram()) {
+      Computable.require(node.program("program"));
+      return;
+    }
+    DataType type = planner.type(node.output());
+    boolean moves =
+        switch (node.operator()) {
+          case "Gather", "Transpose", "Slice", "Concat", "Expand", "Reshape", "Pad" -> true;
+          default -> false;
+        };
+    if (!moves && (type == DataType.FLOAT16 || type == DataType.BFLOAT16)) {
+      throw new KernelException("no kernel computes in " + type.label());
+    }
   }
 
   private String input(int index) {

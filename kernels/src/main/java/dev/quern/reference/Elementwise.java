@@ -3,6 +3,7 @@ package dev.quern.reference;
 import dev.quern.graph.ElementwiseOp;
 import dev.quern.graph.ElementwiseProgram;
 import dev.quern.onnx.DataType;
+import dev.quern.onnx.Halves;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -113,7 +114,7 @@ public final class Elementwise {
     switch (target.array()) {
       case float[] a -> {
         for (int i = 0; i < count; i++) {
-          a[at + i] = (float) reals[result][i];
+          a[at + i] = Halves.round(target.type(), (float) reals[result][i]);
         }
       }
       case double[] a -> System.arraycopy(reals[result], 0, a, at, count);
@@ -140,7 +141,7 @@ public final class Elementwise {
     if (op == ElementwiseOp.CONSTANT) {
       for (int i = 0; i < count; i++) {
         if (isReal[target]) {
-          reals[target][i] = type == DataType.FLOAT ? (float) step.number() : step.number();
+          reals[target][i] = type == DataType.DOUBLE ? step.number() : (float) step.number();
         } else {
           wholes[target][i] = (long) step.number();
         }
@@ -154,36 +155,39 @@ public final class Elementwise {
         boolean holds =
             isReal[a]
                 ? Scalars.compare(op, reals[a][i], reals[b][i])
-                : Scalars.compare(op, wholes[a][i], wholes[b][i]);
+                : Scalars.compare(op, program.type(a), wholes[a][i], wholes[b][i]);
         wholes[target][i] = holds ? 1 : 0;
       }
     } else if (isReal[target]) {
       double[] out = reals[target];
       double[] left = reals[a];
       double[] right = reals[b];
-      boolean rounds = type == DataType.FLOAT;
+      boolean rounds = type != DataType.DOUBLE;
       for (int i = 0; i < count; i++) {
         double value = Scalars.real(op, left[i], right[i]);
         out[i] = rounds ? (float) value : value;
       }
     } else {
       for (int i = 0; i < count; i++) {
-        wholes[target][i] = Scalars.wrap(type, Scalars.whole(op, wholes[a][i], wholes[b][i]));
+        wholes[target][i] = Scalars.wrap(type, Scalars.whole(op, type, wholes[a][i], wholes[b][i]));
       }
     }
   }
 
+  /** Half precision rounds where it is made by a cast, and where it is stored. */
   private void cast(DataType type, int a, int target, int count) {
+    DataType from = program.type(a);
     for (int i = 0; i < count; i++) {
-      if (isReal[target] && isReal[a]) {
-        reals[target][i] = type == DataType.FLOAT ? (float) reals[a][i] : reals[a][i];
-      } else if (isReal[target]) {
-        long value = wholes[a][i];
-        reals[target][i] = type == DataType.FLOAT ? (float) value : (double) value;
+      if (isReal[target]) {
+        double value = isReal[a] ? reals[a][i] : Scalars.toReal(from, wholes[a][i]);
+        // From 64 bits to 32 in one rounding: a long is not always a double.
+        float single = isReal[a] || from == DataType.UINT64 ? (float) value : (float) wholes[a][i];
+        reals[target][i] = type == DataType.DOUBLE ? value : Halves.round(type, single);
       } else if (isReal[a] && type == DataType.BOOL) {
         wholes[target][i] = reals[a][i] == 0 ? 0 : 1;
       } else {
-        wholes[target][i] = Scalars.wrap(type, isReal[a] ? (long) reals[a][i] : wholes[a][i]);
+        long value = isReal[a] ? Scalars.toWhole(type, reals[a][i]) : wholes[a][i];
+        wholes[target][i] = Scalars.wrap(type, value);
       }
     }
   }

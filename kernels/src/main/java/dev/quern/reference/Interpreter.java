@@ -4,6 +4,7 @@ import dev.quern.graph.Constant;
 import dev.quern.graph.Graph;
 import dev.quern.graph.Node;
 import dev.quern.graph.Value;
+import dev.quern.onnx.DataType;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,10 +20,12 @@ public final class Interpreter {
    *
    * @param node what to compute
    * @param inputs the operands; {@code null} where an optional one is absent
-   * @param dims the sizes of the output
+   * @param type the elements of the output
+   * @param dims the sizes of the output; -1 for one that the kernel counts
    * @param symbols what the symbols stand for
    */
-  record Call(Node node, List<Tensor> inputs, long[] dims, Map<String, Long> symbols) {
+  record Call(
+      Node node, List<Tensor> inputs, DataType type, long[] dims, Map<String, Long> symbols) {
     Tensor input(int index) {
       return inputs.get(index);
     }
@@ -79,7 +82,11 @@ public final class Interpreter {
         }
       }
       Value output = graph.value(node.output());
-      values.put(node.output(), kernels.evaluate(node, operands, output, symbols));
+      Tensor result = kernels.evaluate(node, operands, output, symbols);
+      values.put(node.output(), result);
+      if (node.count(result.dims(), symbols)) {
+        graph.check(symbols);
+      }
       for (String input : node.inputs()) {
         if (uses.merge(input, -1, Integer::sum) == 0) {
           values.remove(input);

@@ -72,8 +72,8 @@ final class MatrixKernels {
       for (int i = 0; i < m; i++) {
         read(a, (matrixA * m + i) * k, row);
         Arrays.fill(sums, 0);
-        if (b.type() == DataType.FLOAT) {
-          rowTimes(row, b.floats(), matrixB * k * width, transposed, sums);
+        if (b.array() instanceof float[] floats) {
+          rowTimes(row, floats, matrixB * k * width, transposed, sums);
         } else {
           rowTimes(row, b.doubles(), matrixB * k * width, transposed, sums);
         }
@@ -116,27 +116,36 @@ final class MatrixKernels {
     }
   }
 
-  /** Reads numbers from a position of an f32 or f64 tensor. */
+  /** Reads numbers from a position of a tensor. */
   static void read(Tensor source, int from, double[] target) {
-    if (source.type() == DataType.FLOAT) {
-      float[] array = source.floats();
-      for (int i = 0; i < target.length; i++) {
-        target[i] = array[from + i];
+    switch (source.array()) {
+      case float[] array -> {
+        for (int i = 0; i < target.length; i++) {
+          target[i] = array[from + i];
+        }
       }
-    } else {
-      System.arraycopy(source.doubles(), from, target, 0, target.length);
+      case double[] array -> System.arraycopy(array, from, target, 0, target.length);
+      default -> {
+        for (int i = 0; i < target.length; i++) {
+          target[i] = source.number(from + i);
+        }
+      }
     }
   }
 
-  /** Writes numbers to a position of an f32 or f64 tensor. */
+  /** Writes numbers to a position of a tensor; whole ones where that is its type. */
   static void write(double[] source, Tensor target, int at) {
-    if (target.type() == DataType.FLOAT) {
-      float[] array = target.floats();
-      for (int i = 0; i < source.length; i++) {
-        array[at + i] = (float) source[i];
-      }
-    } else {
+    if (target.type() == DataType.DOUBLE) {
       System.arraycopy(source, 0, target.doubles(), at, source.length);
+      return;
+    }
+    boolean real = target.type().isFloating();
+    for (int i = 0; i < source.length; i++) {
+      if (real) {
+        target.set(at + i, source[i]);
+      } else {
+        target.set(at + i, (long) source[i]);
+      }
     }
   }
 

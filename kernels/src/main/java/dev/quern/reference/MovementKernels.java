@@ -1,6 +1,7 @@
 package dev.quern.reference;
 
 import dev.quern.graph.Dim;
+import dev.quern.onnx.Halves;
 import java.util.List;
 
 /** Kernels that move elements without computing. */
@@ -70,11 +71,11 @@ final class MovementKernels {
     Tensor result = Tensor.zeros(x.type(), call.dims());
     double value = call.node().real("value", 0);
     switch (result.array()) {
-      case float[] a -> java.util.Arrays.fill(a, (float) value);
+      case float[] a -> java.util.Arrays.fill(a, Halves.round(x.type(), (float) value));
       case double[] a -> java.util.Arrays.fill(a, value);
       case long[] a -> java.util.Arrays.fill(a, (long) value);
-      case int[] a -> java.util.Arrays.fill(a, (int) value);
-      default -> java.util.Arrays.fill(result.bytes(), (byte) value);
+      case int[] a -> java.util.Arrays.fill(a, (int) (long) value);
+      default -> java.util.Arrays.fill(result.bytes(), (byte) (long) value);
     }
     int[] strides = Strided.rowMajor(call.dims());
     List<Dim> pads = call.node().dims("pads");

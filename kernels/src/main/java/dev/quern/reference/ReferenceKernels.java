@@ -2,6 +2,7 @@ package dev.quern.reference;
 
 import dev.quern.graph.Node;
 import dev.quern.graph.Value;
+import dev.quern.onnx.DataType;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,8 +43,7 @@ public final class ReferenceKernels {
     rows.put(
         "quern.Elementwise",
         call -> Elementwise.run(call.node().program("program"), call.inputs(), call.dims()));
-    // Tensors of f16 constants are f32 already.
-    rows.put("quern.Widen", call -> call.input(0));
+    rows.put("quern.Widen", call -> call.input(0).relabelled(DataType.FLOAT));
     rows.put("quern.Dequantize", QuantKernels::dequantize);
     rows.put("Transpose", MovementKernels::transpose);
     rows.put("Slice", MovementKernels::slice);
@@ -68,6 +68,7 @@ public final class ReferenceKernels {
     }
     rows.put("Pad", MovementKernels::pad);
     rows.put("Gather", MovementKernels::gather);
+    rows.putAll(HostKernels.all());
   }
 
   /** Whether there is a kernel for an operator. */
@@ -88,7 +89,16 @@ public final class ReferenceKernels {
       throw new IllegalStateException("there is no kernel for " + node.operator());
     }
     List<Tensor> inputs = Arrays.asList(operands);
-    return kernel.run(
-        new Interpreter.Call(node, inputs, output.shape().evaluate(symbols), symbols));
+    long[] dims = dims(node, output, symbols);
+    return kernel.run(new Interpreter.Call(node, inputs, output.type(), dims, symbols));
+  }
+
+  private static long[] dims(Node node, Value output, Map<String, Long> symbols) {
+    List<Long> counted = node.ints("counted");
+    long[] dims = new long[output.shape().rank()];
+    for (int i = 0; i < dims.length; i++) {
+      dims[i] = counted.contains((long) i) ? -1 : output.shape().dim(i).evaluate(symbols);
+    }
+    return dims;
   }
 }

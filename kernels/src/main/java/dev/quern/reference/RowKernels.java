@@ -119,7 +119,7 @@ final class RowKernels {
     if (x.type().isFloating()) {
       reals(node.op(), x, strides, count, result);
     } else {
-      wholes(node.op(), x, strides, result);
+      wholes(node.op(), x, strides, count, result);
     }
     return result;
   }
@@ -155,14 +155,14 @@ final class RowKernels {
     MatrixKernels.write(sums, result, 0);
   }
 
-  private static void wholes(String op, Tensor x, int[] strides, Tensor result) {
-    boolean isLong = x.type() == DataType.INT64;
+  private static void wholes(String op, Tensor x, int[] strides, int count, Tensor result) {
+    DataType type = x.type();
     long[] sums = new long[result.size()];
     java.util.Arrays.fill(
         sums,
         switch (op) {
-          case "ReduceMax" -> isLong ? Long.MIN_VALUE : Integer.MIN_VALUE;
-          case "ReduceMin" -> isLong ? Long.MAX_VALUE : Integer.MAX_VALUE;
+          case "ReduceMax" -> least(type);
+          case "ReduceMin" -> Scalars.wrap(type, type == DataType.BOOL ? 1 : ~least(type));
           case "ReduceProd" -> 1;
           default -> 0;
         });
@@ -172,21 +172,22 @@ final class RowKernels {
       long value = x.integer(i);
       sums[at] =
           switch (op) {
-            case "ReduceMax" -> Math.max(sums[at], value);
-            case "ReduceMin" -> Math.min(sums[at], value);
+            case "ReduceMax" -> Scalars.less(type, value, sums[at]) ? sums[at] : value;
+            case "ReduceMin" -> Scalars.less(type, value, sums[at]) ? value : sums[at];
             case "ReduceProd" -> sums[at] * value;
-            case "ReduceSum" -> sums[at] + value;
-            default -> throw new IllegalStateException(op + " is not defined on whole numbers");
+            default -> sums[at] + value;
           };
       at = Strided.advance(index, at, strides, x.dims(), x.rank() - 1);
     }
     for (int i = 0; i < sums.length; i++) {
-      if (isLong) {
-        result.longs()[i] = sums[i];
-      } else {
-        result.ints()[i] = (int) sums[i];
-      }
+      // A mean of whole numbers is cut towards 0, as numpy's cast does.
+      result.set(i, op.equals("ReduceMean") && count > 0 ? sums[i] / count : sums[i]);
     }
+  }
+
+  /** The least number of an integer type, or of bool. */
+  private static long least(DataType type) {
+    return type.isUnsigned() || type == DataType.BOOL ? 0 : -1L << type.bits() - 1;
   }
 
   /** The operators that {@link #reduce} computes. */

@@ -3,12 +3,14 @@ package dev.quern.reference;
 import dev.quern.graph.Constant;
 import dev.quern.onnx.Bytes;
 import dev.quern.onnx.DataType;
+import dev.quern.onnx.Halves;
 import java.util.Arrays;
 
 /**
- * A tensor in plain Java arrays, row-major; a constant of f16 becomes f32. Its array is a {@code
- * float[]} for f32, {@code double[]} for f64, {@code long[]} for i64, {@code int[]} for i32 and
- * {@code byte[]} for bool (0 or 1), u8 and i8; no other type is held.
+ * A tensor in plain Java arrays, row-major. Its array is a {@code float[]} for f32, f16 and bf16
+ * (numbers that the type has), {@code double[]} for f64, {@code long[]} for i64 and u64, {@code
+ * int[]} for i32, u32, i16 and u16 (the last two as the numbers that they are), {@code byte[]} for
+ * bool (0 or 1), u8 and i8; no other type is held.
  */
 public final class Tensor {
   private final DataType type;
@@ -50,6 +52,12 @@ public final class Tensor {
     return new Tensor(DataType.INT32, dims, data, data.length);
   }
 
+  /** A tensor of f32, f16 or bf16; the numbers are rounded in place, the arrays are kept. */
+  public static Tensor of(DataType type, float[] data, long... dims) {
+    Halves.round(type, data);
+    return new Tensor(type, dims, data, data.length);
+  }
+
   /** A tensor of bool, u8 or i8; the arrays are kept, not copied. */
   public static Tensor of(DataType type, byte[] data, long... dims) {
     if (type != DataType.BOOL && type != DataType.UINT8 && type != DataType.INT8) {
@@ -60,10 +68,7 @@ public final class Tensor {
 
   /** Whether tensors of a type can be held. */
   public static boolean holds(DataType type) {
-    return switch (type) {
-      case FLOAT, DOUBLE, INT64, INT32, BOOL, UINT8, INT8 -> true;
-      default -> false;
-    };
+    return type.isFloating() || type.isInteger() || type == DataType.BOOL;
   }
 
   /** A tensor of zeros. */
@@ -74,15 +79,18 @@ public final class Tensor {
           "a tensor of the shape " + Arrays.toString(dims) + " is too large for a Java array");
     }
     int n = (int) size;
-    return switch (type) {
-      case FLOAT -> of(new float[n], dims);
-      case DOUBLE -> of(new double[n], dims);
-      case INT64 -> of(new long[n], dims);
-      case INT32 -> of(new int[n], dims);
-      case BOOL, UINT8, INT8 -> of(type, new byte[n], dims);
-      default ->
-          throw new IllegalArgumentException("tensors of " + type.label() + " are not supported");
-    };
+    Object data =
+        switch (type) {
+          case FLOAT, FLOAT16, BFLOAT16 -> new float[n];
+          case DOUBLE -> new double[n];
+          case INT64, UINT64 -> new long[n];
+          case INT32, UINT32, INT16, UINT16 -> new int[n];
+          case BOOL, UINT8, INT8 -> new byte[n];
+          default ->
+              throw new IllegalArgumentException(
+                  "tensors of " + type.label() + " are not supported");
+        };
+    return new Tensor(type, dims, data, n);
   }
 
   /** A copy of a constant. */
@@ -91,23 +99,7 @@ public final class Tensor {
     for (int i = 0; i < dims.length; i++) {
       dims[i] = constant.shape().dim(i).constant();
     }
-    return constant.type() == DataType.FLOAT16
-        ? widened(constant.data(), dims)
-        : fromBytes(constant.type(), constant.data(), dims);
-  }
-
-  /** The numbers of f16 as f32. */
-  private static Tensor widened(Bytes bytes, long[] dims) {
-    Tensor result = zeros(DataType.FLOAT, dims);
-    float[] a = result.floats();
-    for (int i = 0; i < a.length; i++) {
-      int half = (bytes.get(2L * i) & 255) | bytes.get(2L * i + 1) << 8;
-      // The exponent is corrected by a product, which is right for denormals, too.
-      float value = Float.intBitsToFloat((half & 0x7fff) << 13) * 0x1p112f;
-      int bits = Float.floatToRawIntBits(value) | (value >= 65536 ? 0x7f800000 : 0);
-      a[i] = Float.intBitsToFloat(bits | half & 0x80000000);
-    }
-    return result;
+    return fromBytes(constant.type(), constant.data(), dims);
   }
 
   /** A copy of little-endian elements, the inverse of {@link #toBytes}. */
@@ -117,7 +109,10 @@ public final class Tensor {
     switch (result.data) {
       case float[] a -> {
         for (int i = 0; i < n; i++) {
-          a[i] = bytes.getFloat(4L * i);
+          a[i] =
+              type == DataType.FLOAT
+                  ? bytes.getFloat(4L * i)
+                  : Halves.toFloat(type, twoBytes(bytes, i));
         }
       }
       case double[] a -> {
@@ -132,12 +127,21 @@ public final class Tensor {
       }
       case int[] a -> {
         for (int i = 0; i < n; i++) {
-          a[i] = bytes.getInt(4L * i);
+          a[i] =
+              switch (type) {
+                case INT16 -> (short) twoBytes(bytes, i);
+                case UINT16 -> twoBytes(bytes, i);
+                default -> bytes.getInt(4L * i);
+              };
         }
       }
       default -> bytes.copyTo(0, result.bytes(), 0, n);
     }
     return result;
+  }
+
+  private static int twoBytes(Bytes bytes, int index) {
+    return (bytes.get(2L * index) & 255) | (bytes.get(2L * index + 1) & 255) << 8;
   }
 
   /** The elements as little-endian bytes. */
@@ -147,7 +151,7 @@ public final class Tensor {
     for (int i = 0; i < size(); i++) {
       long bits =
           switch (data) {
-            case float[] a -> Float.floatToRawIntBits(a[i]);
+            case float[] a -> Halves.bits(type, a[i]);
             case double[] a -> Double.doubleToRawLongBits(a[i]);
             default -> integer(i);
           };
@@ -183,7 +187,15 @@ public final class Tensor {
     return new Tensor(type, others, data, size());
   }
 
-  /** The array of an f32 tensor. */
+  /** The numbers of f32, f16 or bf16 as another one of them that has them. */
+  Tensor relabelled(DataType other) {
+    if (!(data instanceof float[]) || !other.isFloating() || other == DataType.DOUBLE) {
+      throw new IllegalArgumentException(type.label() + " is not kept as " + other.label());
+    }
+    return new Tensor(other, dims, data, size());
+  }
+
+  /** The array of a tensor of f32, f16 or bf16. */
   public float[] floats() {
     if (data instanceof float[] array) {
       return array;
@@ -199,7 +211,7 @@ public final class Tensor {
     throw wrongType(DataType.DOUBLE);
   }
 
-  /** The array of an i64 tensor. */
+  /** The array of a tensor of i64 or u64. */
   public long[] longs() {
     if (data instanceof long[] array) {
       return array;
@@ -207,7 +219,7 @@ public final class Tensor {
     throw wrongType(DataType.INT64);
   }
 
-  /** The array of an i32 tensor. */
+  /** The array of a tensor of i32, u32, i16 or u16. */
   public int[] ints() {
     if (data instanceof int[] array) {
       return array;
@@ -228,24 +240,48 @@ public final class Tensor {
     return data;
   }
 
-  /** An element as a real number; i64 may lose digits. */
+  /** An element as a real number; 64-bit integers may lose digits. */
   public double number(int index) {
     return switch (data) {
       case float[] a -> a[index];
       case double[] a -> a[index];
-      default -> (double) integer(index);
+      default -> Scalars.toReal(type, integer(index));
     };
   }
 
-  /** An element of an integer or bool tensor; a real one is cut towards 0. */
+  /** An element of an integer or bool tensor, u64 as its bits; a real one is cut towards 0. */
   public long integer(int index) {
     return switch (data) {
       case float[] a -> (long) a[index];
       case double[] a -> (long) a[index];
       case long[] a -> a[index];
-      case int[] a -> a[index];
+      case int[] a -> type == DataType.UINT32 ? a[index] & 0xFFFFFFFFL : a[index];
       default -> type == DataType.INT8 ? bytes()[index] : bytes()[index] & 255;
     };
+  }
+
+  /** Writes an element of a real type, rounded to it. */
+  void set(int index, double value) {
+    switch (data) {
+      case float[] a -> a[index] = Halves.round(type, (float) value);
+      case double[] a -> a[index] = value;
+      default -> throw wrongType(DataType.FLOAT);
+    }
+  }
+
+  /** Writes an element of an integer or bool type; high bits are dropped. */
+  void set(int index, long value) {
+    switch (data) {
+      case long[] a -> a[index] = value;
+      case int[] a -> a[index] = (int) Scalars.wrap(type, value);
+      case byte[] a -> a[index] = (byte) value;
+      default -> throw wrongType(DataType.INT64);
+    }
+  }
+
+  /** Copies an element of a tensor of the same type. */
+  void copy(int index, Tensor source, int from) {
+    System.arraycopy(source.data, from, data, index, 1);
   }
 
   private static long size(long[] dims) {

@@ -1,0 +1,99 @@
+package dev.quern.graph;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Recurrent layers. One node computes all results one behind the other, of which the outputs are
+ * slices: every hidden state, the last one, and the last cell state of an LSTM.
+ */
+final class RecurrentRules {
+  private RecurrentRules() {}
+
+  /** RNN, GRU or LSTM; the inputs' axes are {@code [time, batch, …]}, or swapped by layout 1. */
+  static void layer(Site s, String op, List<String> activations) {
+    boolean batchFirst = s.integer("layout", 0) != 0;
+    Shape x = s.shape(0);
+    String direction = s.text("direction", "forward");
+    long directions = direction.equals("bidirectional") ? 2 : 1;
+    if (x.rank() != 3
+        || s.shape(2).rank() != 3
+        || !(directions == 2 || direction.equals("forward") || direction.equals("reverse"))) {
+      throw Site.unsupported("its input is " + x + ", its direction '" + direction + "'", "");
+    }
+    for (int i = 1; i < s.inputs(); i++) {
+      if (i != 4 && s.has(i) && s.type(i) != s.type(0)) {
+        throw Site.unsupported("its inputs have different types", "");
+      }
+    }
+    Dim time = x.dim(batchFirst ? 1 : 0);
+    Dim batch = x.dim(batchFirst ? 0 : 1);
+    Dim hidden = s.shape(2).dim(2);
+    Dim count = Dim.of(directions);
+    Dim all = time.times(count).times(batch).times(hidden);
+    Dim last = count.times(batch).times(hidden);
+    boolean cell = op.equals("LSTM");
+    Dim size = all.plus(last).plus(cell ? last : Dim.ZERO);
+    Compose c = new Compose(s);
+    Value packed =
+        c.host(op, attributes(s, direction, activations), s.type(0), new Shape(List.of(size)));
+    if (s.wants(0)) {
+      Value y = c.reshape(c.slice(packed, 0, Dim.ZERO, all), time, count, batch, hidden);
+      c.output(0, batchFirst ? c.transpose(y, 2, 0, 1, 3) : y);
+    }
+    for (int i = 1; i <= (cell ? 2 : 1); i++) {
+      if (s.wants(i)) {
+        Dim start = i == 1 ? all : all.plus(last);
+        Value state = c.reshape(c.slice(packed, 0, start, last), count, batch, hidden);
+        c.output(i, batchFirst ? c.transpose(state, 1, 0, 2) : state);
+      }
+    }
+  }
+
+  private static Map<String, Attribute> attributes(
+      Site s, String direction, List<String> defaults) {
+    int directions = direction.equals("bidirectional") ? 2 : 1;
+    List<String> both = new ArrayList<>(defaults);
+    if (directions == 2) {
+      both.addAll(defaults);
+    }
+    List<String> names = s.texts("activations").orElse(both);
+    if (names.size() != both.size()) {
+      throw Site.unsupported("its activations are " + names, "");
+    }
+    for (String name : names) {
+      if (!ACTIVATIONS.contains(name)) {
+        throw Site.unsupported("its activation '" + name + "' is not supported", "");
+      }
+    }
+    Map<String, Attribute> attributes =
+        GraphImporter.attributes(
+            "direction", new Attribute.Text(direction),
+            "activations", new Attribute.Text(String.join(",", names)),
+            "clip", new Attribute.Real((float) s.real("clip", 0)),
+            "input_forget", new Attribute.Int(s.integer("input_forget", 0)),
+            "linear_before_reset", new Attribute.Int(s.integer("linear_before_reset", 0)),
+            "layout", new Attribute.Int(s.integer("layout", 0)));
+    attributes.put(
+        "alpha", new Attribute.Reals(s.reals("activation_alpha").orElse(Collections.emptyList())));
+    attributes.put(
+        "beta", new Attribute.Reals(s.reals("activation_beta").orElse(Collections.emptyList())));
+    return attributes;
+  }
+
+  private static final List<String> ACTIVATIONS =
+      List.of(
+          "Sigmoid",
+          "Tanh",
+          "Relu",
+          "Affine",
+          "LeakyRelu",
+          "ThresholdedRelu",
+          "ScaledTanh",
+          "HardSigmoid",
+          "Elu",
+          "Softsign",
+          "Softplus");
+}
