@@ -22,6 +22,70 @@ final class ExtendedOperators {
     signals(t);
     layers(t);
     wider(t);
+    transformers(t);
+    contributed(t);
+    quantised(t);
+  }
+
+  private static final String MS = "com.microsoft.";
+
+  private static void transformers(Operators.Table t) {
+    t.row("Attention", REAL, 3, 7, AttentionRules::onnx);
+    t.row("RotaryEmbedding", REAL, 3, 4, AttentionRules::onnxRotary);
+    t.row("SimplifiedLayerNormalization", REAL, 2, 2, ContribRules::simplifiedLayerNorm);
+    t.row(MS + "Attention", REAL, 2, 7, AttentionRules::packed);
+    t.row(MS + "MultiHeadAttention", REAL, 1, 10, AttentionRules::multiHead);
+    t.row(MS + "GroupQueryAttention", REAL, 1, 14, AttentionRules::grouped);
+    t.row(MS + "RotaryEmbedding", REAL, 4, 4, AttentionRules::rotary);
+    t.row(MS + "SkipLayerNormalization", REAL, 3, 5, ContribRules::skipLayerNorm);
+    t.row(
+        MS + "SkipSimplifiedLayerNormalization", REAL, 3, 4, ContribRules::skipSimplifiedLayerNorm);
+    t.row(MS + "EmbedLayerNormalization", INDEX, 1, 9, ContribRules::embedLayerNorm);
+  }
+
+  private static void contributed(Operators.Table t) {
+    t.row(MS + "Gelu", REAL, 1, 1, ContribRules::gelu);
+    t.row(MS + "BiasGelu", REAL, 2, 2, ContribRules::biasGelu);
+    t.row(MS + "FastGelu", REAL, 1, 2, ContribRules::fastGelu);
+    t.row(
+        MS + "QuickGelu",
+        REAL,
+        1,
+        1,
+        s -> ActivationRules.swish(s, (float) s.real("alpha", 1.702f)));
+    t.row(MS + "FusedMatMul", REAL, 2, 2, ContribRules::fusedMatMul);
+    t.row(MS + "FusedConv", REAL, 2, 4, ContribRules::fusedConv);
+  }
+
+  private static void quantised(Operators.Table t) {
+    t.row(MS + "DynamicQuantizeMatMul", REAL, 3, 5, ContribQuantRules::dynamicMatMul);
+    t.row(MS + "MatMulIntegerToFloat", BYTE, 4, 7, ContribQuantRules::matMulToFloat);
+    t.row(MS + "QGemm", BYTE, 5, 9, ContribQuantRules::gemm);
+    t.row(MS + "QLinearAdd", BYTE, 7, 8, ContribQuantRules::add);
+    t.row(MS + "QLinearMul", BYTE, 7, 8, ContribQuantRules::mul);
+    t.row(
+        MS + "QLinearSigmoid",
+        BYTE,
+        4,
+        5,
+        s ->
+            ContribQuantRules.unary(
+                s, "Sigmoid", x -> ElementwiseRules.plain(x, ElementwiseOp.SIGMOID)));
+    t.row(
+        MS + "QLinearLeakyRelu",
+        BYTE,
+        4,
+        5,
+        s -> ContribQuantRules.unary(s, "LeakyRelu", ElementwiseRules::leakyRelu));
+    t.row(
+        MS + "QLinearSoftmax",
+        BYTE,
+        4,
+        5,
+        s -> ContribQuantRules.unary(s, "Softmax", x -> MathRules.softmax(x, "Softmax")));
+    t.row(MS + "QLinearGlobalAveragePool", BYTE, 4, 5, ContribQuantRules::globalAveragePool);
+    t.row(MS + "QLinearAveragePool", BYTE, 4, 5, ContribQuantRules::averagePool);
+    t.row(MS + "QLinearConcat", REAL, 5, Operators.MANY, ContribQuantRules::concat);
   }
 
   /** Rows of the core again, with what only few models want of them. */

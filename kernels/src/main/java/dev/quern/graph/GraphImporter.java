@@ -34,6 +34,9 @@ public final class GraphImporter {
 
   static final long NEWEST = 24;
 
+  /** The version in which a rule writes ONNX's operators as parts of another. */
+  static final int NEWEST_PLAIN = 21;
+
   /** Operators whose first output need not be wanted. */
   private static final Set<String> MAY_LACK_FIRST =
       Set.of("Split", "RNN", "GRU", "LSTM", "TopK", "Unique");

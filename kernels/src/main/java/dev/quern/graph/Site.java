@@ -171,6 +171,10 @@ final class Site {
     };
   }
 
+  Map<String, OnnxAttribute> attributes() {
+    return node.attributes();
+  }
+
   Optional<OnnxAttribute> attribute(String name) {
     return Optional.ofNullable(node.attributes().get(name));
   }
@@ -268,6 +272,42 @@ final class Site {
     String name = builder.fresh(node.outputs().getFirst());
     return builder.node(
         new Node(node.name(), domain, op, inputs, List.of(name), attributes), type, shape);
+  }
+
+  /** The result of another ONNX operator, whose rule writes it as a part of this one. */
+  Value child(
+      String op, List<Value> operands, Map<String, OnnxAttribute> attributes, Operator.Rule rule) {
+    return children(op, operands, attributes, rule, 1).getFirst();
+  }
+
+  /** The same, for an operator of several results. */
+  List<Value> children(
+      String op,
+      List<Value> operands,
+      Map<String, OnnxAttribute> attributes,
+      Operator.Rule rule,
+      int results) {
+    List<String> inputs = new ArrayList<>();
+    for (Value operand : operands) {
+      if (importer.known(operand.name()) == null) {
+        importer.define(operand.name(), new Known(operand, Optional.empty(), operand.name()));
+      }
+      inputs.add(operand.name());
+    }
+    List<String> outputs = new ArrayList<>();
+    for (int i = 0; i < results; i++) {
+      outputs.add(builder.fresh(node.outputs().getFirst() + "/" + op + i));
+    }
+    OnnxNode child = new OnnxNode(node.name(), "", op, inputs, outputs, attributes);
+    Site site = new Site(importer, child, GraphImporter.NEWEST_PLAIN);
+    rule.apply(site);
+    List<Value> values = new ArrayList<>();
+    for (String output : outputs) {
+      Known known = importer.known(output);
+      String runtime = importer.runtime(known, output);
+      values.add(new Value(runtime, known.value().type(), known.value().shape()));
+    }
+    return values;
   }
 
   /** A constant under a name that is free. */

@@ -50,6 +50,9 @@ final class HostKernels {
     kernels.put("RNN", call -> new RecurrentKernel(call, 1).run());
     kernels.put("GRU", call -> new RecurrentKernel(call, 3).run());
     kernels.put("LSTM", call -> new RecurrentKernel(call, 4).run());
+    kernels.put("GroupQueryAttention", GroupedAttentionKernel::run);
+    kernels.put("CausalMask", IndexKernels::causalMask);
+    kernels.put("Iota", IndexKernels::iota);
     Map<String, ReferenceKernels.Kernel> named = new LinkedHashMap<>();
     kernels.forEach((name, kernel) -> named.put(Node.HOST + "." + name, kernel));
     return named;

@@ -163,4 +163,26 @@ final class IndexKernels {
     }
     return result;
   }
+
+  /**
+   * {@code [queries, keys]}: 0 up to the key of a query's own place, the least number behind it.
+   */
+  static Tensor causalMask(Interpreter.Call call) {
+    int keys = (int) call.dims()[1];
+    long past = call.node().dims("past").getFirst().evaluate(call.symbols());
+    Tensor result = Tensor.zeros(DataType.FLOAT, call.dims());
+    for (int i = 0; i < result.size(); i++) {
+      result.floats()[i] = i % keys > i / keys + past ? -Float.MAX_VALUE : 0;
+    }
+    return result;
+  }
+
+  /** The whole numbers from 0 on. */
+  static Tensor iota(Interpreter.Call call) {
+    Tensor result = Tensor.zeros(call.type(), call.dims());
+    for (int i = 0; i < result.size(); i++) {
+      result.set(i, i);
+    }
+    return result;
+  }
 }

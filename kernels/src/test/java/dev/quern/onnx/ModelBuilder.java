@@ -22,7 +22,7 @@ public final class ModelBuilder {
   /** A model of an operator set version. */
   public ModelBuilder(int opset) {
     // ONNX Runtime wants an IR version that knows the operator set.
-    model.setIrVersion(opset >= 19 ? 9 : opset >= 15 ? 8 : 7);
+    model.setIrVersion(opset >= 21 ? 10 : opset >= 19 ? 9 : opset >= 15 ? 8 : 7);
     model.addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(opset));
   }
 
@@ -64,13 +64,22 @@ public final class ModelBuilder {
     return constant(name, tensor(values, dims));
   }
 
-  /** Adds a node; attributes alternate names and values. */
+  /**
+   * Adds a node; attributes alternate names and values. An operator of another domain than ONNX's
+   * has its name before it, as in {@code com.microsoft.BiasGelu}.
+   */
   public ModelBuilder node(
       String op, List<String> inputs, List<String> outputs, Object... attributes) {
+    int dot = op.lastIndexOf('.');
+    if (dot > 0) {
+      model.addOpsetImport(
+          OperatorSetIdProto.newBuilder().setDomain(op.substring(0, dot)).setVersion(1));
+    }
     NodeProto.Builder node =
         NodeProto.newBuilder()
             .setName("n" + graph.getNodeCount())
-            .setOpType(op)
+            .setDomain(dot > 0 ? op.substring(0, dot) : "")
+            .setOpType(op.substring(dot + 1))
             .addAllInput(inputs)
             .addAllOutput(outputs);
     for (int i = 0; i < attributes.length; i += 2) {

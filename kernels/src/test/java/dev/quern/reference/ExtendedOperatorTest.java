@@ -110,6 +110,7 @@ class ExtendedOperatorTest {
     Set<String> names = new TreeSet<>(Operators.all().names());
     names.removeAll(OperatorTest.tested());
     CASES.forEach(c -> names.remove(c.op()));
+    ContribOperatorTest.cases().forEach(c -> names.remove(c.op()));
     Set<String> ofCases = NodeCasesTest.operators();
     names.removeAll(ofCases);
     names.removeAll(NEWER);
