@@ -151,7 +151,7 @@ final class AttentionRules {
     if (!q.shape().dim(3).isConstant()) {
       throw Site.unsupported("the size of a head is known at run time only", "give it a scale");
     }
-    return 1 / Math.sqrt(q.shape().dim(3).constant());
+    return 1 / Math.sqrt((double) q.shape().dim(3).constant());
   }
 
   // com.microsoft's.

@@ -93,4 +93,14 @@ public final class Operators {
   public Collection<String> names() {
     return rows.keySet();
   }
+
+  /** What a row says, for the documentation: {@code 1 to 3 | real}. */
+  public String describe(String name) {
+    Operator row = rows.get(name);
+    String most = row.most() == MANY ? " or more" : " to " + row.most();
+    return row.least()
+        + (row.most() == row.least() ? "" : most)
+        + " | "
+        + row.types().name().toLowerCase(java.util.Locale.ROOT);
+  }
 }

@@ -23,34 +23,40 @@ final class UniqueKernel {
     int[] own = new int[axes.size()];
     List<Integer> firsts = kernel.group(own, sorted);
     int count = firsts.size();
-    switch ((int) call.node().integer("part", 0)) {
-      case 1 -> {
-        long[] places = new long[count];
-        for (int i = 0; i < count; i++) {
-          places[i] = firsts.get(i);
-        }
-        return Tensor.of(places, count);
-      }
-      case 2 -> {
-        long[] inverse = new long[own.length];
-        for (int i = 0; i < own.length; i++) {
-          inverse[i] = own[i];
-        }
-        return Tensor.of(inverse, own.length);
-      }
-      case 3 -> {
-        long[] counts = new long[count];
-        for (int group : own) {
-          counts[group]++;
-        }
-        return Tensor.of(counts, count);
-      }
+    return switch ((int) call.node().integer("part", 0)) {
+      case 1 -> places(firsts);
+      case 2 -> inverse(own);
+      case 3 -> counts(own, count);
       default -> {
         long[] dims = axis < 0 ? new long[1] : java.util.Arrays.copyOf(x.dims(), x.rank());
         dims[Math.max(axis, 0)] = count;
-        return kernel.slices(firsts, dims);
+        yield kernel.slices(firsts, dims);
       }
+    };
+  }
+
+  private static Tensor places(List<Integer> firsts) {
+    long[] places = new long[firsts.size()];
+    for (int i = 0; i < places.length; i++) {
+      places[i] = firsts.get(i);
     }
+    return Tensor.of(places, places.length);
+  }
+
+  private static Tensor inverse(int[] own) {
+    long[] inverse = new long[own.length];
+    for (int i = 0; i < own.length; i++) {
+      inverse[i] = own[i];
+    }
+    return Tensor.of(inverse, own.length);
+  }
+
+  private static Tensor counts(int[] own, int count) {
+    long[] counts = new long[count];
+    for (int group : own) {
+      counts[group]++;
+    }
+    return Tensor.of(counts, count);
   }
 
   /**
