@@ -2,12 +2,14 @@ package dev.quern.e2e.conformance;
 
 import dev.quern.e2e.data.TensorData;
 import dev.quern.onnx.Bytes;
+import dev.quern.onnx.DataType;
 import dev.quern.onnx.OnnxAttribute;
 import dev.quern.onnx.OnnxGraph;
 import dev.quern.onnx.OnnxModel;
 import dev.quern.onnx.OnnxNode;
 import dev.quern.onnx.OnnxReader;
 import dev.quern.onnx.OnnxTensor;
+import dev.quern.onnx.OnnxValue;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -16,6 +18,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -79,10 +82,8 @@ public record Case(String name, Path folder) {
   /** The sets of data; a model's n-th input is in {@code input_n.pb}. */
   List<DataSet> dataSets(OnnxModel model) {
     List<DataSet> sets = new ArrayList<>();
-    List<String> inputs = new ArrayList<>();
-    model.graph().inputs().forEach(input -> inputs.add(input.name()));
-    List<String> outputs = new ArrayList<>();
-    model.graph().outputs().forEach(output -> outputs.add(output.name()));
+    List<OnnxValue> inputs = model.graph().inputs();
+    List<OnnxValue> outputs = model.graph().outputs();
     for (Path set : dataFolders()) {
       sets.add(
           new DataSet(
@@ -104,9 +105,9 @@ public record Case(String name, Path folder) {
     }
   }
 
-  private static Map<String, TensorData> tensors(Path set, String prefix, List<String> names) {
+  private static Map<String, TensorData> tensors(Path set, String prefix, List<OnnxValue> values) {
     Map<String, TensorData> tensors = new LinkedHashMap<>();
-    for (int i = 0; i < names.size(); i++) {
+    for (int i = 0; i < values.size(); i++) {
       Path file = set.resolve(prefix + i + ".pb");
       if (Files.exists(file)) {
         OnnxTensor tensor = OnnxReader.readTensor(Bytes.of(bytes(file)));
@@ -114,10 +115,45 @@ public record Case(String name, Path folder) {
         for (long dim : tensor.dims()) {
           shape.add(dim);
         }
-        tensors.put(names.get(i), new TensorData(tensor.type(), shape, tensor.data().toArray()));
+        OnnxValue value = values.get(i);
+        DataType type = type(tensor, value);
+        tensors.put(value.name(), new TensorData(type, shape, tensor.data().toArray()));
       }
     }
     return tensors;
+  }
+
+  /** An input that does not have the shape that the model declares: no engine takes it. */
+  static Optional<String> misfit(OnnxModel model, List<DataSet> sets) {
+    for (DataSet set : sets) {
+      for (OnnxValue input : model.graph().inputs()) {
+        TensorData given = set.inputs().get(input.name());
+        if (given == null || input.dims().isEmpty()) {
+          continue;
+        }
+        List<OnnxValue.OnnxDim> declared = input.dims().get();
+        boolean fits = declared.size() == given.shape().size();
+        for (int i = 0; fits && i < declared.size(); i++) {
+          long size = declared.get(i).value();
+          fits = size < 0 || size == given.shape().get(i);
+        }
+        if (!fits) {
+          return Optional.of(
+              "the case's own input '"
+                  + input.name()
+                  + "' has the shape "
+                  + given.shape()
+                  + ", not the one that its model declares");
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** A tensor's type: ONNX's cases write bf16 as u16. */
+  private static DataType type(OnnxTensor tensor, OnnxValue value) {
+    boolean half = tensor.type() == DataType.UINT16 && value.type() == DataType.BFLOAT16;
+    return half ? value.type() : tensor.type();
   }
 
   private static byte[] bytes(Path file) {

@@ -34,6 +34,10 @@ record Verdict(String name, Set<String> operators, Status status, String message
       if (sets.isEmpty()) {
         return new Verdict(one.name(), operators, Status.FAILED, "there is no test_data_set_*");
       }
+      Optional<String> misfit = Case.misfit(model, sets);
+      if (misfit.isPresent()) {
+        return new Verdict(one.name(), operators, Status.UNSUPPORTED, misfit.get());
+      }
       Optional<String> problem = judge(sets, subject.run(one, model, sets));
       return new Verdict(
           one.name(),
