@@ -16,58 +16,52 @@ final class CoreOperators {
   private CoreOperators() {}
 
   static void add(Operators.Table table) {
-    table.row("Add", NUMBER, 2, 2, s -> ElementwiseRules.plain(s, ElementwiseOp.ADD));
-    table.row("Sub", NUMBER, 2, 2, s -> ElementwiseRules.plain(s, ElementwiseOp.SUB));
-    table.row("Mul", NUMBER, 2, 2, s -> ElementwiseRules.plain(s, ElementwiseOp.MUL));
-    table.row("Div", NUMBER, 2, 2, s -> ElementwiseRules.plain(s, ElementwiseOp.DIV));
+    table.plain("Add", NUMBER, ElementwiseOp.ADD);
+    table.plain("Sub", NUMBER, ElementwiseOp.SUB);
+    table.plain("Mul", NUMBER, ElementwiseOp.MUL);
+    table.plain("Div", NUMBER, ElementwiseOp.DIV);
     table.row("Pow", NUMBER, 2, 2, ElementwiseRules::pow);
     table.row("Min", NUMBER, 1, Operators.MANY, s -> ElementwiseRules.chain(s, ElementwiseOp.MIN));
     table.row("Max", NUMBER, 1, Operators.MANY, s -> ElementwiseRules.chain(s, ElementwiseOp.MAX));
-    table.row("Neg", NUMBER, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.NEG));
-    table.row("Abs", NUMBER, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.ABS));
-    table.row("Sign", NUMBER, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.SIGN));
-    table.row("Sqrt", REAL, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.SQRT));
-    table.row("Reciprocal", REAL, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.RECIPROCAL));
-    table.row("Exp", REAL, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.EXP));
-    table.row("Log", REAL, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.LOG));
-    table.row("Erf", REAL, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.ERF));
-    table.row("Tanh", REAL, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.TANH));
-    table.row("Sigmoid", REAL, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.SIGMOID));
-    table.row("Relu", NUMBER, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.RELU));
-    table.row("Floor", REAL, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.FLOOR));
-    table.row("Ceil", REAL, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.CEIL));
-    table.row("Round", REAL, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.ROUND));
+    table.plain("Neg", NUMBER, ElementwiseOp.NEG);
+    table.plain("Abs", NUMBER, ElementwiseOp.ABS);
+    table.plain("Sign", NUMBER, ElementwiseOp.SIGN);
+    table.plain("Sqrt", REAL, ElementwiseOp.SQRT);
+    table.plain("Reciprocal", REAL, ElementwiseOp.RECIPROCAL);
+    table.plain("Exp", REAL, ElementwiseOp.EXP);
+    table.plain("Log", REAL, ElementwiseOp.LOG);
+    table.plain("Erf", REAL, ElementwiseOp.ERF);
+    table.plain("Tanh", REAL, ElementwiseOp.TANH);
+    table.plain("Sigmoid", REAL, ElementwiseOp.SIGMOID);
+    table.plain("Relu", NUMBER, ElementwiseOp.RELU);
+    table.plain("Floor", REAL, ElementwiseOp.FLOOR);
+    table.plain("Ceil", REAL, ElementwiseOp.CEIL);
+    table.plain("Round", REAL, ElementwiseOp.ROUND);
     table.row("LeakyRelu", REAL, 1, 1, ElementwiseRules::leakyRelu);
     table.row("Clip", NUMBER, 1, 3, ElementwiseRules::clip);
     table.row("Gelu", REAL, 1, 1, ElementwiseRules::gelu);
     table.row("HardSigmoid", REAL, 1, 1, ElementwiseRules::hardSigmoid);
     table.row("HardSwish", REAL, 1, 1, ElementwiseRules::hardSwish);
     table.row("Softplus", REAL, 1, 1, ElementwiseRules::softplus);
-    table.row("Equal", ANY, 2, 2, s -> ElementwiseRules.plain(s, ElementwiseOp.EQUAL));
-    table.row("Less", NUMBER, 2, 2, s -> ElementwiseRules.plain(s, ElementwiseOp.LESS));
-    table.row(
-        "LessOrEqual", NUMBER, 2, 2, s -> ElementwiseRules.plain(s, ElementwiseOp.LESS_EQUAL));
-    table.row("Greater", NUMBER, 2, 2, s -> ElementwiseRules.plain(s, ElementwiseOp.GREATER));
-    table.row(
-        "GreaterOrEqual",
-        NUMBER,
-        2,
-        2,
-        s -> ElementwiseRules.plain(s, ElementwiseOp.GREATER_EQUAL));
-    table.row("And", BOOL, 2, 2, s -> ElementwiseRules.plain(s, ElementwiseOp.AND));
-    table.row("Or", BOOL, 2, 2, s -> ElementwiseRules.plain(s, ElementwiseOp.OR));
-    table.row("Not", BOOL, 1, 1, s -> ElementwiseRules.plain(s, ElementwiseOp.NOT));
-    table.row("Where", BOOL, 3, 3, s -> ElementwiseRules.plain(s, ElementwiseOp.WHERE));
+    table.plain("Equal", ANY, ElementwiseOp.EQUAL);
+    table.plain("Less", NUMBER, ElementwiseOp.LESS);
+    table.plain("LessOrEqual", NUMBER, ElementwiseOp.LESS_EQUAL);
+    table.plain("Greater", NUMBER, ElementwiseOp.GREATER);
+    table.plain("GreaterOrEqual", NUMBER, ElementwiseOp.GREATER_EQUAL);
+    table.plain("And", BOOL, ElementwiseOp.AND);
+    table.plain("Or", BOOL, ElementwiseOp.OR);
+    table.plain("Not", BOOL, ElementwiseOp.NOT);
+    table.plain("Where", BOOL, ElementwiseOp.WHERE);
     table.row("Cast", ANY, 1, 1, ElementwiseRules::cast);
 
     table.row("MatMul", REAL, 2, 2, MathRules::matMul);
     table.row("Gemm", REAL, 2, 3, MathRules::gemm);
     table.row("Softmax", REAL, 1, 1, s -> MathRules.softmax(s, "Softmax"));
     table.row("LayerNormalization", REAL, 2, 3, MathRules::layerNormalization);
-    table.row("ReduceMean", REAL, 1, 2, s -> MathRules.reduce(s, "ReduceMean", 18));
-    table.row("ReduceSum", NUMBER, 1, 2, s -> MathRules.reduce(s, "ReduceSum", 13));
-    table.row("ReduceMax", NUMBER, 1, 2, s -> MathRules.reduce(s, "ReduceMax", 18));
-    table.row("ReduceMin", NUMBER, 1, 2, s -> MathRules.reduce(s, "ReduceMin", 18));
+    table.reduction("ReduceMean", REAL, 18);
+    table.reduction("ReduceSum", NUMBER, 13);
+    table.reduction("ReduceMax", NUMBER, 18);
+    table.reduction("ReduceMin", NUMBER, 18);
 
     table.row("DynamicQuantizeLinear", REAL, 1, 1, QuantRules::dynamicQuantizeLinear);
     table.row("QuantizeLinear", REAL, 2, 3, QuantRules::quantizeLinear);

@@ -1,6 +1,7 @@
 package dev.quern.graph;
 
 import dev.quern.onnx.DataType;
+import dev.quern.onnx.Lists;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -125,7 +126,12 @@ final class ImageRules {
     Optional<List<Long>> said = s.ints("kernel_shape");
     List<Long> has = flat ? List.of(kernel[1]) : List.of(kernel[0], kernel[1]);
     if (said.isPresent() && !said.get().equals(has)) {
-      throw Site.unsupported("its kernel_shape " + said.get() + " is not its weights' " + has, "");
+      throw Site.unsupported(
+          "its kernel_shape "
+              + Lists.numbers(said.get())
+              + " is not its weights' "
+              + Lists.numbers(has),
+          "");
     }
   }
 
@@ -139,11 +145,12 @@ final class ImageRules {
     }
     List<Long> list = given.get();
     if (list.size() != (flat ? 1 : 2)) {
-      throw Site.unsupported("its " + attribute + " " + list + " does not fit its axes", "");
+      throw Site.unsupported(
+          "its " + attribute + " " + Lists.numbers(list) + " does not fit its axes", "");
     }
     for (long value : list) {
       if (value < 1 || value > 1 << 16) {
-        throw Site.unsupported("its " + attribute + " are " + list, "");
+        throw Site.unsupported("its " + attribute + " are " + Lists.numbers(list), "");
       }
     }
     return flat ? new long[] {1, list.get(0)} : new long[] {list.get(0), list.get(1)};
@@ -179,11 +186,12 @@ final class ImageRules {
         List<Long> list = given.get();
         int axes = image.flat ? 1 : 2;
         if (list.size() != 2 * axes) {
-          throw Site.unsupported("its pads " + list + " do not fit its axes", "");
+          throw Site.unsupported("its pads " + Lists.numbers(list) + " do not fit its axes", "");
         }
         for (int i = 0; i < list.size(); i++) {
           if (list.get(i) < 0) {
-            throw Site.unsupported("its pads " + list + " are negative", "use Slice");
+            throw Site.unsupported(
+                "its pads " + Lists.numbers(list) + " are negative", "use Slice");
           }
           // Before and behind: first all axes' beginnings, then their ends.
           int axis = image.flat ? 1 : i % 2;
@@ -396,7 +404,7 @@ final class ImageRules {
       }
     }
     if (given.size() != 2 * axes.size()) {
-      throw Site.unsupported("its pads " + given + " do not fit " + shape, "");
+      throw Site.unsupported("its pads " + Shape.text(given) + " do not fit " + shape, "");
     }
     List<Dim> pads = new ArrayList<>(Collections.nCopies(2 * rank, Dim.ZERO));
     List<Dim> starts = new ArrayList<>(Collections.nCopies(rank, Dim.ZERO));
@@ -413,7 +421,8 @@ final class ImageRules {
       pads.set(rank + axis, behind.max(Dim.ZERO));
       dims.set(axis, shape.dim(axis).plus(before).plus(behind));
       if (!cut.get(axis).isAtLeast(Dim.ZERO)) {
-        throw Site.unsupported("its pads " + given + " cut more off than " + shape + " has", "");
+        throw Site.unsupported(
+            "its pads " + Shape.text(given) + " cut more off than " + shape + " has", "");
       }
     }
     if (!mode.equals("constant")) {

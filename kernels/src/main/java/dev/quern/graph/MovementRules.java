@@ -1,6 +1,7 @@
 package dev.quern.graph;
 
 import dev.quern.onnx.DataType;
+import dev.quern.onnx.Lists;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -76,7 +77,7 @@ final class MovementRules {
         }
       }
       if (!legal) {
-        throw Site.unsupported("its perm " + perm + " does not fit " + from, "");
+        throw Site.unsupported("its perm " + Lists.numbers(perm) + " does not fit " + from, "");
       }
     }
     if (rank <= 1) {

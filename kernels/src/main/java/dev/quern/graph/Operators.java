@@ -29,6 +29,16 @@ public final class Operators {
     void row(String name, Operator.Types types, int least, int most, Operator.Rule rule) {
       rows.put(name, new Operator(name, types, least, most, rule));
     }
+
+    /** An operator that is one element-wise instruction. */
+    void plain(String name, Operator.Types types, ElementwiseOp op) {
+      row(name, types, op.arity(), op.arity(), s -> ElementwiseRules.plain(s, op));
+    }
+
+    /** A reduction whose axes are an input since that version of ONNX's operators. */
+    void reduction(String name, Operator.Types types, int since) {
+      row(name, types, 1, 2, s -> MathRules.reduce(s, name, since));
+    }
   }
 
   /** Operators that already were what they are now before version 7. */

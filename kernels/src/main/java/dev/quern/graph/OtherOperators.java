@@ -11,9 +11,9 @@ final class OtherOperators {
 
   static void add(Operators.Table table) {
     table.row("Mod", NUMBER, 2, 2, ElementwiseRules::mod);
-    table.row("Xor", BOOL, 2, 2, s -> ElementwiseRules.plain(s, ElementwiseOp.XOR));
+    table.plain("Xor", BOOL, ElementwiseOp.XOR);
     table.row("LogSoftmax", REAL, 1, 1, s -> MathRules.softmax(s, "LogSoftmax"));
-    table.row("ReduceProd", NUMBER, 1, 2, s -> MathRules.reduce(s, "ReduceProd", 18));
+    table.reduction("ReduceProd", NUMBER, 18);
     table.row("GlobalMaxPool", REAL, 1, 1, s -> ImageRules.globalPool(s, "ReduceMax"));
     table.row("Size", ANY, 1, 1, ShapeRules::size);
   }

@@ -69,9 +69,18 @@ public record Shape(List<Dim> dims) {
     return result;
   }
 
+  /** The text of sizes as a shape's. */
+  static String text(List<Dim> dims) {
+    StringBuilder out = new StringBuilder("[");
+    for (Dim dim : dims) {
+      out.append(out.length() == 1 ? "" : ", ").append(dim.toString());
+    }
+    return out.append(']').toString();
+  }
+
   /** {@code [batch_size, 12, 64]}. */
   @Override
   public String toString() {
-    return dims.toString();
+    return text(dims);
   }
 }

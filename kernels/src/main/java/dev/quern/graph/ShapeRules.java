@@ -1,6 +1,7 @@
 package dev.quern.graph;
 
 import dev.quern.onnx.DataType;
+import dev.quern.onnx.Lists;
 import dev.quern.onnx.OnnxAttribute;
 import dev.quern.onnx.OnnxTensor;
 import java.util.ArrayList;
@@ -23,16 +24,17 @@ final class ShapeRules {
       Dim dim = wanted.get(i);
       if (dim.is(-1)) {
         if (inferred >= 0) {
-          throw Site.unsupported("its shape " + wanted + " has two sizes -1", "");
+          throw Site.unsupported("its shape " + Shape.text(wanted) + " has two sizes -1", "");
         }
         inferred = i;
       } else if (dim.is(0) && !zeroIsZero) {
         if (i >= from.rank()) {
-          throw Site.unsupported("its shape " + wanted + " copies an axis that is not there", "");
+          throw Site.unsupported(
+              "its shape " + Shape.text(wanted) + " copies an axis that is not there", "");
         }
         dim = from.dim(i);
       } else if (dim.isConstant() && dim.constant() < 0) {
-        throw Site.unsupported("its shape " + wanted + " has a negative size", "");
+        throw Site.unsupported("its shape " + Shape.text(wanted) + " has a negative size", "");
       }
       dims.add(dim);
       others = i == inferred ? others : others.times(dim);
@@ -40,7 +42,8 @@ final class ShapeRules {
     Dim size = from.size();
     if (inferred >= 0) {
       if (others.is(0)) {
-        throw Site.unsupported("a size -1 of " + wanted + " beside 0 is not determined", "");
+        throw Site.unsupported(
+            "a size -1 of " + Shape.text(wanted) + " beside 0 is not determined", "");
       }
       dims.set(inferred, size.dividedBy(others));
     }
@@ -112,7 +115,7 @@ final class ShapeRules {
     for (long axis : axes) {
       int at = s.axis(axis, rank);
       if (added[at]) {
-        throw Site.unsupported("its axes " + axes + " name one twice", "");
+        throw Site.unsupported("its axes " + Lists.numbers(axes) + " name one twice", "");
       }
       added[at] = true;
     }

@@ -78,7 +78,9 @@ public sealed interface KernelSpec {
       return format.label()
           + "_matmul"
           + size
-          + (epilogue == null ? "" : " epilogue=" + Signatures.of(epilogue) + extras);
+          + (epilogue == null
+              ? ""
+              : " epilogue=" + Signatures.of(epilogue) + Signatures.names(extras));
     }
   }
 
@@ -127,7 +129,7 @@ public sealed interface KernelSpec {
 
     @Override
     public String signature() {
-      return "elementwise rank=" + rank + " " + Signatures.of(program) + inner;
+      return "elementwise rank=" + rank + " " + Signatures.of(program) + Signatures.flags(inner);
     }
   }
 
@@ -298,7 +300,9 @@ public sealed interface KernelSpec {
           + mr
           + "x"
           + nr
-          + (epilogue == null ? "" : " epilogue=" + Signatures.of(epilogue) + extras);
+          + (epilogue == null
+              ? ""
+              : " epilogue=" + Signatures.of(epilogue) + Signatures.names(extras));
     }
   }
 
@@ -344,7 +348,9 @@ public sealed interface KernelSpec {
           + channels
           + (columns == 0 ? "" : " columns=" + columns + ">" + outColumns + " left=" + left)
           + window(kernelH, kernelW, strideH, strideW, dilationH, dilationW)
-          + (epilogue == null ? "" : " epilogue=" + Signatures.of(epilogue) + extras);
+          + (epilogue == null
+              ? ""
+              : " epilogue=" + Signatures.of(epilogue) + Signatures.names(extras));
     }
   }
 

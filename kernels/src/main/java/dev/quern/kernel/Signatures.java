@@ -3,6 +3,9 @@ package dev.quern.kernel;
 import dev.quern.graph.ElementwiseOp;
 import dev.quern.graph.ElementwiseProgram;
 import dev.quern.graph.ElementwiseProgram.Instruction;
+import dev.quern.onnx.Lists;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Short, stable text for element-wise programs, the same on the JVM and in the browser. */
 final class Signatures {
@@ -29,5 +32,23 @@ final class Signatures {
       }
     }
     return text.toString();
+  }
+
+  /** Such as {@code [VECTOR, SPLAT]}. */
+  static String names(List<? extends Enum<?>> values) {
+    List<String> names = new ArrayList<>();
+    for (Enum<?> value : values) {
+      names.add(value.name());
+    }
+    return Lists.text(names);
+  }
+
+  /** Such as {@code [true, false]}. */
+  static String flags(List<Boolean> flags) {
+    List<String> names = new ArrayList<>();
+    for (boolean flag : flags) {
+      names.add(flag ? "true" : "false");
+    }
+    return Lists.text(names);
   }
 }

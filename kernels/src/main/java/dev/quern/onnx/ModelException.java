@@ -37,7 +37,7 @@ public final class ModelException extends RuntimeException {
         .append(count)
         .append(count == 1 ? " problem" : " problems");
     for (int i = 0; i < Math.min(count, SHOWN); i++) {
-      text.append("\n- ").append(problems.get(i));
+      text.append("\n- ").append(problems.get(i).toString());
     }
     if (count > SHOWN) {
       text.append("\n- and ").append(count - SHOWN).append(" more");

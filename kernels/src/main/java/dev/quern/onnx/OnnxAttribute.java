@@ -1,6 +1,5 @@
 package dev.quern.onnx;
 
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /** What a node's attribute holds. */
@@ -15,7 +14,7 @@ public sealed interface OnnxAttribute {
   record Text(Bytes bytes) implements OnnxAttribute {
     /** The bytes as UTF-8. */
     public String value() {
-      return new String(bytes.toArray(), StandardCharsets.UTF_8);
+      return Utf8.text(bytes);
     }
   }
 

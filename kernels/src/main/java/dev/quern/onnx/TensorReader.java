@@ -65,13 +65,14 @@ final class TensorReader {
     for (int i = 0; i < dims.length; i++) {
       dims[i] = fields.dims.get(i);
       if (dims[i] < 0) {
-        return problem(where, "its shape " + fields.dims + " has a negative size", "");
+        return problem(
+            where, "its shape " + Lists.numbers(fields.dims) + " has a negative size", "");
       }
       tooLarge |= dims[i] != 0 && size > (1L << 48) / dims[i];
       size = tooLarge ? 0 : size * dims[i];
     }
     if (tooLarge) {
-      return problem(where, "its shape " + fields.dims + " is absurdly large", "");
+      return problem(where, "its shape " + Lists.numbers(fields.dims) + " is absurdly large", "");
     }
     if (type == DataType.STRING) {
       return Optional.of(new OnnxTensor(fields.name, type, dims, Bytes.of(new byte[0])));

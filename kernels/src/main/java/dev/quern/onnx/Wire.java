@@ -1,7 +1,5 @@
 package dev.quern.onnx;
 
-import java.nio.charset.StandardCharsets;
-
 /**
  * Walks the fields of one protobuf message.
  *
@@ -107,7 +105,7 @@ final class Wire {
     if (view.size() > OnnxReader.LONGEST_NAME) {
       throw new Malformed("a name of " + view.size() + " bytes in field " + field);
     }
-    return new String(view.toArray(), StandardCharsets.UTF_8);
+    return Utf8.text(view);
   }
 
   /** Steps over a value of any type. */

@@ -35,7 +35,12 @@ public final class Elementwise {
     for (int i = 0; i < operands.size(); i++) {
       if (operands.get(i).type() != program.type(i)) {
         throw new IllegalArgumentException(
-            "operand " + i + " is " + operands.get(i) + ", not " + program.type(i).label());
+            "operand "
+                + i
+                + " is "
+                + operands.get(i).type().label()
+                + ", not "
+                + program.type(i).label());
       }
     }
     Tensor target = Tensor.zeros(program.result(), dims);

@@ -8,6 +8,7 @@ import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.MatmulKernel;
 import dev.quern.kernel.StepRecord;
 import dev.quern.kernel.WeightFormat;
+import dev.quern.onnx.Lists;
 import dev.quern.plan.Activation;
 import dev.quern.plan.Arg;
 import dev.quern.plan.Base;
@@ -162,7 +163,7 @@ public final class ModelRunner {
    */
   public double bind(Map<String, long[]> inputs) {
     Map<String, Long> symbols = symbols(inputs);
-    String key = symbols.toString();
+    String key = key(symbols);
     Program known = programs.remove(key);
     if (known == null) {
       known = program(symbols);
@@ -180,13 +181,30 @@ public final class ModelRunner {
     }
     if (!unknown.isEmpty()) {
       throw new RunException(
-          Reason.INPUT, "the model has no input " + unknown + "; it wants " + plan.inputs());
+          Reason.INPUT, "the model has no input " + Lists.text(unknown) + "; it wants " + wanted());
     }
     try {
       return new TreeMap<>(graph.bind(inputs));
     } catch (IllegalArgumentException e) {
       throw new RunException(Reason.INPUT, e.getMessage());
     }
+  }
+
+  private String wanted() {
+    List<String> wanted = new ArrayList<>();
+    for (Value input : plan.inputs()) {
+      wanted.add(input.toString());
+    }
+    return Lists.text(wanted);
+  }
+
+  /** The symbols' values as a key. */
+  private static String key(Map<String, Long> symbols) {
+    StringBuilder key = new StringBuilder();
+    for (Map.Entry<String, Long> symbol : symbols.entrySet()) {
+      key.append(symbol.getKey()).append('=').append((long) symbol.getValue()).append(' ');
+    }
+    return key.toString();
   }
 
   /** The address of an input or output of the bound run. */

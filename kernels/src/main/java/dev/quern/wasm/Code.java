@@ -93,13 +93,13 @@ public final class Code {
   }
 
   public Code set(Local local) {
-    pop(local.type(), "local.set $" + local.name());
+    take("local.set $", local);
     body.add(new Instruction(Opcode.LOCAL_SET, local.index(), 0));
     return this;
   }
 
   public Code tee(Local local) {
-    pop(local.type(), "local.tee $" + local.name());
+    take("local.tee $", local);
     body.add(new Instruction(Opcode.LOCAL_TEE, local.index(), 0));
     push(local.type());
     return this;
@@ -230,12 +230,12 @@ public final class Code {
     return this;
   }
 
-  /** The number of lanes that the shape in a mnemonic names, 4 in {@code f32x4.add}. */
+  /** The number of lanes that the shape in a name says, 4 in {@code F32X4_ADD}. */
   private static int lanes(Opcode opcode) {
-    String mnemonic = opcode.mnemonic();
+    String name = opcode.name();
     int lanes = 0;
-    for (int i = mnemonic.indexOf('x') + 1; mnemonic.charAt(i) != '.'; i++) {
-      lanes = lanes * 10 + mnemonic.charAt(i) - '0';
+    for (int i = name.indexOf('X') + 1; name.charAt(i) != '_'; i++) {
+      lanes = lanes * 10 + name.charAt(i) - '0';
     }
     return lanes;
   }
@@ -383,7 +383,11 @@ public final class Code {
     String signature = opcode.signature();
     int colon = signature.indexOf(':');
     for (int i = colon - 1; i >= 0; i--) {
-      pop(ValueType.of(signature.charAt(i)), opcode.mnemonic());
+      ValueType needed = ValueType.of(signature.charAt(i));
+      String found = take(needed);
+      if (found != null) {
+        throw mismatch(opcode.mnemonic(), needed, found);
+      }
     }
     for (int i = colon + 1; i < signature.length(); i++) {
       push(ValueType.of(signature.charAt(i)));
@@ -406,7 +410,10 @@ public final class Code {
   }
 
   private void end(Frame frame) {
-    popResult(frame.result, "end of " + frame.opcode.mnemonic());
+    String found = frame.result == null ? null : take(frame.result);
+    if (found != null) {
+      throw mismatch("end of " + frame.opcode.mnemonic(), frame.result, found);
+    }
     if (stack.size() != frame.height) {
       throw problem(
           "end of "
@@ -436,10 +443,31 @@ public final class Code {
   }
 
   private void pop(ValueType needed, String what) {
-    ValueType found = popAny(what + " needs " + needed.text());
-    if (found != null && found != needed) {
-      throw problem(what + " needs " + needed.text() + ", found " + found.text());
+    String found = take(needed);
+    if (found != null) {
+      throw mismatch(what, needed, found);
     }
+  }
+
+  private void take(String what, Local local) {
+    String found = take(local.type());
+    if (found != null) {
+      throw mismatch(what + local.name(), local.type(), found);
+    }
+  }
+
+  /** Pops a value of a type: null, or what is there instead. */
+  private String take(ValueType needed) {
+    Frame frame = frames.get(frames.size() - 1);
+    if (stack.size() == frame.height) {
+      return frame.unreachable ? null : "an empty stack";
+    }
+    ValueType found = stack.remove(stack.size() - 1);
+    return found == needed || found == null ? null : found.text();
+  }
+
+  private EmitException mismatch(String what, ValueType needed, String found) {
+    return problem(what + " needs " + needed.text() + ", found " + found);
   }
 
   /** Null stands for the any type of unreachable code. */

@@ -5,6 +5,7 @@ import static dev.quern.onnx.DataType.FLOAT;
 import static dev.quern.onnx.DataType.INT64;
 import static dev.quern.onnx.DataType.INT8;
 import static dev.quern.onnx.DataType.UINT8;
+import static java.nio.charset.StandardCharsets.UTF_8;
 
 import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.GraphProto;
@@ -487,8 +488,11 @@ public final class BrokenModels {
         "");
     add("no graph", chain().proto().toBuilder().clearGraph().build().toByteArray(), "");
     add("an empty file", new byte[0], "");
-    add("a page of HTML", "<!DOCTYPE html><title>Not found</title>".getBytes(), "<!DOCTYPE");
-    add("a pointer of Git LFS", "version https://git-lfs.github.com/spec/v1".getBytes(), "git-lfs");
+    add("a page of HTML", "<!DOCTYPE html><title>Not found</title>".getBytes(UTF_8), "<!DOCTYPE");
+    add(
+        "a pointer of Git LFS",
+        "version https://git-lfs.github.com/spec/v1".getBytes(UTF_8),
+        "git-lfs");
     add("a zip archive", new byte[] {'P', 'K', 3, 4, 20, 0, 0, 0, 8, 0}, "PK");
     byte[] noise = new byte[4000];
     new Random(3).nextBytes(noise);

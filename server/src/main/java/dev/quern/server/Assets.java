@@ -85,11 +85,7 @@ final class Assets {
     if (type == null || !path.matches("(/[A-Za-z0-9_@-][A-Za-z0-9._@-]*)+")) {
       return Optional.empty();
     }
-    String name =
-        path.startsWith("/engine/")
-            ? "/quern-engine/" + path.substring("/engine/".length())
-            : "/quern-web" + path;
-    try (InputStream in = Assets.class.getResourceAsStream(name)) {
+    try (InputStream in = open(path)) {
       if (in == null) {
         return Optional.empty();
       }
@@ -97,6 +93,14 @@ final class Assets {
       loaded.put(path, resource);
       return Optional.of(resource);
     }
+  }
+
+  /** A file of the site, which has its own form of some of the engine's; null if there is none. */
+  private static InputStream open(String path) {
+    InputStream in = Assets.class.getResourceAsStream("/quern-web" + path);
+    return in == null && path.startsWith("/engine/")
+        ? Assets.class.getResourceAsStream("/quern-engine/" + path.substring("/engine/".length()))
+        : in;
   }
 
   private Resource resource(String path, String type, byte[] bytes) throws IOException {

@@ -21,8 +21,9 @@ final class Fields {
 
   /** Refuses fields that are not listed: a misspelt name must not be lost silently. */
   Fields only(List<String> names) {
-    for (Object name : map.keySet()) {
-      if (!names.contains((String) name)) {
+    for (Object key : map.keySet()) {
+      String name = (String) key;
+      if (!names.contains(name)) {
         throw new RecordException(what + " has the unknown field '" + name + "'");
       }
     }

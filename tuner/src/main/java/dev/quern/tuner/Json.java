@@ -77,7 +77,7 @@ public final class Json {
       }
       out.append(map.isEmpty() ? "{}" : "}");
     } else {
-      throw new RecordException("JSON has no form for the value " + value);
+      throw new RecordException("JSON has a form for text, numbers, flags, lists and objects only");
     }
   }
 

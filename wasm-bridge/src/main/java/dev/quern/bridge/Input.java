@@ -2,6 +2,7 @@ package dev.quern.bridge;
 
 import dev.quern.graph.Value;
 import dev.quern.onnx.DataType;
+import dev.quern.onnx.Lists;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -89,12 +90,12 @@ record Input(int index, String name, DataType type, long[] dims, long bytes) {
     return new Input(index, name, type, dims, bytes);
   }
 
-  private static List<String> names(List<Value> values) {
+  private static String names(List<Value> values) {
     List<String> names = new ArrayList<>();
     for (Value value : values) {
       names.add(value.name());
     }
-    return names;
+    return Lists.text(names);
   }
 
   private static EngineException wrong(String message) {

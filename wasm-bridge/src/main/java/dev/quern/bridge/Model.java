@@ -5,6 +5,7 @@ import dev.quern.graph.GraphImporter;
 import dev.quern.graph.Value;
 import dev.quern.graph.passes.Passes;
 import dev.quern.onnx.Bytes;
+import dev.quern.onnx.Lists;
 import dev.quern.onnx.ModelException;
 import dev.quern.onnx.OnnxModel;
 import dev.quern.onnx.OnnxReader;
@@ -153,9 +154,11 @@ final class Model {
     }
     List<String> names = new ArrayList<>();
     for (Object name : request.list("outputs")) {
-      if (!(name instanceof String text) || !graph.outputs().contains(text)) {
+      String text = name instanceof String given ? given : "";
+      if (!graph.outputs().contains(text)) {
         throw new EngineException(
-            "input", "The model has no output '" + name + "'; it has " + graph.outputs() + ".");
+            "input",
+            "The model has no output '" + text + "'; it has " + Lists.text(graph.outputs()) + ".");
       }
       names.add(text);
     }

@@ -48,7 +48,9 @@ public final class Bundle {
     Path module = Path.of(arguments[0]).toAbsolutePath();
     Bundle bundle = new Bundle(module);
     bundle.packages();
-    bundle.site(Path.of(arguments[1]).toAbsolutePath());
+    Path site = Path.of(arguments[1]).toAbsolutePath();
+    bundle.site(site);
+    Smaller.engine(module, site, bundle::run);
   }
 
   /** {@code node_modules} as the lock file says. */

@@ -12,7 +12,7 @@ public final class Brotli {
   /** Of the identity's length; a variant that saves less costs the client more than it brings. */
   private static final double WORTH = 0.9;
 
-  private static final long SMALL = 1 << 20;
+  private static final long SMALL = 2 << 20;
   private static final long MEDIUM = 8 << 20;
 
   private Brotli() {}
