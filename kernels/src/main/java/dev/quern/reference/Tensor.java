@@ -79,18 +79,18 @@ public final class Tensor {
           "a tensor of the shape " + Arrays.toString(dims) + " is too large for a Java array");
     }
     int n = (int) size;
-    Object data =
-        switch (type) {
-          case FLOAT, FLOAT16, BFLOAT16 -> new float[n];
-          case DOUBLE -> new double[n];
-          case INT64, UINT64 -> new long[n];
-          case INT32, UINT32, INT16, UINT16 -> new int[n];
-          case BOOL, UINT8, INT8 -> new byte[n];
-          default ->
-              throw new IllegalArgumentException(
-                  "tensors of " + type.label() + " are not supported");
-        };
-    return new Tensor(type, dims, data, n);
+    // Arrays of several types never meet in one variable: TeaVM 0.15 would give it the type
+    // Object[],
+    // and the module would not validate.
+    return switch (type) {
+      case FLOAT, FLOAT16, BFLOAT16 -> new Tensor(type, dims, new float[n], n);
+      case DOUBLE -> new Tensor(type, dims, new double[n], n);
+      case INT64, UINT64 -> new Tensor(type, dims, new long[n], n);
+      case INT32, UINT32, INT16, UINT16 -> new Tensor(type, dims, new int[n], n);
+      case BOOL, UINT8, INT8 -> new Tensor(type, dims, new byte[n], n);
+      default ->
+          throw new IllegalArgumentException("tensors of " + type.label() + " are not supported");
+    };
   }
 
   /** A copy of a constant. */

@@ -23,6 +23,9 @@ class EditionTest {
   private static final String CORE = "/engine/engine.wasm";
   private static final String FULL = "/engine/engine-full.wasm";
 
+  /** What a browser that refuses the others falls back to. */
+  private static final String JAVASCRIPT = "/engine/engine.mjs";
+
   private final BrowserKind kind;
   @TempDir private Path folder;
 
@@ -48,7 +51,7 @@ class EditionTest {
         Harness harness = Harness.open(TestBrowsers.get(kind), front);
         Harness.Loaded model = harness.session(file(TestModels.mlp()), Site.fixed())) {
       assertThat(run(model)).hasSize(12);
-      assertThat(front.forwarded()).contains(CORE).doesNotContain(FULL);
+      assertThat(front.forwarded()).contains(CORE).doesNotContain(FULL, JAVASCRIPT);
     }
   }
 
@@ -66,7 +69,7 @@ class EditionTest {
       for (int i = 0; i < shares.length; i++) {
         assertThat(Math.exp(logarithms[i])).isCloseTo(shares[i], within(1e-6));
       }
-      assertThat(front.forwarded()).contains(CORE, FULL);
+      assertThat(front.forwarded()).contains(CORE, FULL).doesNotContain(JAVASCRIPT);
       assertThat(front.answered(Front.PREFIX + "model-")).isEqualTo(1);
     }
   }
@@ -78,7 +81,7 @@ class EditionTest {
         Harness.Loaded model =
             harness.session(file(TestModels.mlp()), Site.fixed().put("device", "reference"))) {
       assertThat(run(model)).hasSize(12);
-      assertThat(front.forwarded()).contains(FULL).doesNotContain(CORE);
+      assertThat(front.forwarded()).contains(FULL).doesNotContain(CORE, JAVASCRIPT);
     }
   }
 
