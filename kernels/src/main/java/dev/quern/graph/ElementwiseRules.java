@@ -8,6 +8,7 @@ import static dev.quern.graph.ElementwiseOp.ERF;
 import static dev.quern.graph.ElementwiseOp.EXP;
 import static dev.quern.graph.ElementwiseOp.FMOD;
 import static dev.quern.graph.ElementwiseOp.LESS;
+import static dev.quern.graph.ElementwiseOp.LESS_EQUAL;
 import static dev.quern.graph.ElementwiseOp.LOG;
 import static dev.quern.graph.ElementwiseOp.MAX;
 import static dev.quern.graph.ElementwiseOp.MIN;
@@ -15,6 +16,8 @@ import static dev.quern.graph.ElementwiseOp.MOD;
 import static dev.quern.graph.ElementwiseOp.MUL;
 import static dev.quern.graph.ElementwiseOp.NEG;
 import static dev.quern.graph.ElementwiseOp.POW;
+import static dev.quern.graph.ElementwiseOp.ROUND;
+import static dev.quern.graph.ElementwiseOp.SUB;
 import static dev.quern.graph.ElementwiseOp.TANH;
 import static dev.quern.graph.ElementwiseOp.WHERE;
 
@@ -75,10 +78,15 @@ final class ElementwiseRules {
     if (base.isFloating()) {
       program.op(POW, 0, program.typed(CAST, base, 1));
     } else {
-      // A whole number to a real power: computed in f64, then cut towards 0.
+      // A whole number to a real power: computed in f64, then cut towards 0; what is whole but for
+      // rounding is not cut.
       DataType real = DataType.DOUBLE;
       int power = program.op(POW, program.typed(CAST, real, 0), program.typed(CAST, real, 1));
-      program.typed(CAST, base, power);
+      int whole = program.op(ROUND, power);
+      int distance = program.op(ABS, program.op(SUB, power, whole));
+      int near = program.op(MUL, program.op(ABS, power), program.constant(real, 1e-12));
+      int isWhole = program.op(LESS_EQUAL, distance, near);
+      program.typed(CAST, base, program.op(WHERE, isWhole, whole, power));
     }
     write(s, program.build());
   }

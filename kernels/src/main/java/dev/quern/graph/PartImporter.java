@@ -122,6 +122,8 @@ public final class PartImporter {
     Optional<Problem> problem = GraphImporter.apply(node, operator.get(), site);
     if (problem.isEmpty() && (isOnly || !builder.counts(mark))) {
       defined.addAll(node.outputs());
+      // An output that is not wanted has no name.
+      defined.remove("");
       return;
     }
     builder.undo(mark);

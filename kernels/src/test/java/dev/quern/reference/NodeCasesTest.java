@@ -38,7 +38,7 @@ class NodeCasesTest {
   /** Cases that pass; rises as operators are added. */
   private static final int FLOOR = 867;
 
-  private static final Path FOLDER =
+  static final Path FOLDER =
       Path.of(System.getProperty("quern.node.cases", "/usr/share/libonnx-testdata/data/node"));
 
   /** The answer of ONNX's own runner: within 1e-7 or 1e-3 of the value. */
@@ -158,7 +158,7 @@ class NodeCasesTest {
   private static final String MISFIT = "the case's own input";
 
   /** Cases whose inputs do not have the shape that their model declares. */
-  private static String misfit(OnnxModel model, List<OnnxTensor> inputs) {
+  static String misfit(OnnxModel model, List<OnnxTensor> inputs) {
     for (int i = 0; i < inputs.size(); i++) {
       OnnxValue declared = model.graph().inputs().get(i);
       long[] dims = inputs.get(i).dims();
@@ -175,7 +175,7 @@ class NodeCasesTest {
   }
 
   /** Tensors of {@code input_0.pb} and following. */
-  private static List<OnnxTensor> tensors(Path folder, String prefix) throws IOException {
+  static List<OnnxTensor> tensors(Path folder, String prefix) throws IOException {
     List<OnnxTensor> result = new ArrayList<>();
     for (int i = 0; Files.exists(folder.resolve(prefix + i + ".pb")); i++) {
       byte[] bytes = Files.readAllBytes(folder.resolve(prefix + i + ".pb"));
@@ -239,12 +239,12 @@ class NodeCasesTest {
   }
 
   /** A tensor of a file; the cases write bf16 as u16. */
-  private static Tensor tensor(OnnxTensor tensor, DataType wanted) {
+  static Tensor tensor(OnnxTensor tensor, DataType wanted) {
     boolean half = tensor.type() == DataType.UINT16 && wanted == DataType.BFLOAT16;
     return Tensor.fromBytes(half ? wanted : tensor.type(), tensor.data(), tensor.dims());
   }
 
-  private static void compare(Tensor actual, Tensor expected) {
+  static void compare(Tensor actual, Tensor expected) {
     assertThat(actual.type()).isEqualTo(expected.type());
     assertThat(actual.dims()).isEqualTo(expected.dims());
     double relative = expected.type() == DataType.BFLOAT16 ? RELATIVE_BF16 : RELATIVE;
