@@ -22,7 +22,7 @@ final class ImageRules {
   private ImageRules() {}
 
   /** An image on its way into a canonical operator and back. */
-  private record Image(String value, Shape shape, boolean flat) {
+  record Image(String value, Shape shape, boolean flat) {
     /** The input, with its channels last; {@code flat} if it has one spatial axis. */
     static Image of(Site s) {
       Shape shape = s.shape(0);
@@ -106,11 +106,11 @@ final class ImageRules {
     image.write(s, product, result);
   }
 
-  private static ElementwiseProgram sum(DataType type) {
+  static ElementwiseProgram sum(DataType type) {
     return ElementwiseProgram.single(ElementwiseOp.ADD, type, List.of(type, type));
   }
 
-  private static String elementwise(
+  static String elementwise(
       Site s, ElementwiseProgram program, List<String> operands, Shape shape) {
     return s.between(
         Node.QUERN,

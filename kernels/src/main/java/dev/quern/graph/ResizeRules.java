@@ -56,6 +56,9 @@ final class ResizeRules {
   }
 
   static void resize(Site s) {
+    if (UpscaleRules.resize(s)) {
+      return;
+    }
     String mode = s.text("mode", "nearest");
     boolean old = s.opset() < 11;
     String coordinates =

@@ -252,6 +252,9 @@ final class WindowRules {
   // Transposed.
 
   static void convTranspose(Site s) {
+    if (UpscaleRules.convTranspose(s)) {
+      return;
+    }
     Shape image = s.shape(0);
     List<Long> kernel = kernel(s, 1);
     int axes = kernel.size();

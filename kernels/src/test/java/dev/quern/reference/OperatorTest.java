@@ -118,6 +118,10 @@ class OperatorTest {
     return ModelBuilder.tensor(values, values.length);
   }
 
+  private static TensorProto scales(float... values) {
+    return ModelBuilder.tensor(values, values.length);
+  }
+
   private static TensorProto scalar(float value) {
     return ModelBuilder.tensor(new float[] {value});
   }
@@ -526,6 +530,20 @@ class OperatorTest {
         pair(2, 1));
     add("line depthwise", 13, "Conv", List.of(f32(2, 3, 17), weights(f32(3, 1, 4))), "group", 3);
     add("odd", 13, "Conv", List.of(oddImage(), weights(f32(2, 1, 2, 2))));
+    add(
+        "tiles",
+        13,
+        "ConvTranspose",
+        List.of(f32(2, 3, 4, 5), weights(f32(3, 4, 2, 3)), f32(4)),
+        "strides",
+        pair(2, 3));
+    add(
+        "by whole factors",
+        13,
+        "Resize",
+        List.of(f32(2, 3, 4, 5), ABSENT, scales(1, 1, 2, 3)),
+        "mode",
+        "nearest");
     for (String op : List.of("MaxPool", "AveragePool")) {
       Tensor x = f32(2, 3, 9, 8);
       add("plain", 13, op, List.of(x), "kernel_shape", pair(2, 3));
