@@ -181,7 +181,6 @@
     (local $c0_0 v128)
     (local $c0_1 v128)
     (local $b_0 v128)
-    (local $b_1 v128)
     (local $a_s v128)
     (local $left i32)
     (local $e0 i32)
@@ -195,41 +194,41 @@
     i32.const 4
     local.set $left
     loop
-      local.get $b
-      v128.load
-      local.set $b_0
-      local.get $b
-      v128.load offset=128
-      local.set $b_1
       local.get $a
       v128.load32_splat
       local.set $a_s
+      local.get $b
+      v128.load
+      local.set $b_0
       local.get $a_s
       local.get $b_0
       local.get $c0_0
       f32x4.relaxed_madd
       local.set $c0_0
+      local.get $b
+      v128.load offset=128
+      local.set $b_0
       local.get $a_s
-      local.get $b_1
+      local.get $b_0
       local.get $c0_1
       f32x4.relaxed_madd
       local.set $c0_1
-      local.get $b
-      v128.load offset=16
-      local.set $b_0
-      local.get $b
-      v128.load offset=144
-      local.set $b_1
       local.get $a
       v128.load32_splat offset=4
       local.set $a_s
+      local.get $b
+      v128.load offset=16
+      local.set $b_0
       local.get $a_s
       local.get $b_0
       local.get $c0_0
       f32x4.relaxed_madd
       local.set $c0_0
+      local.get $b
+      v128.load offset=144
+      local.set $b_0
       local.get $a_s
-      local.get $b_1
+      local.get $b_0
       local.get $c0_1
       f32x4.relaxed_madd
       local.set $c0_1
@@ -414,20 +413,24 @@
     i32.const 4
     local.set $left
     loop
+      local.get $a
+      v128.load32_splat
+      local.set $a_s
       local.get $b
       v128.load
       local.set $b_0
-      local.get $a
-      v128.load32_splat
+      local.get $a_s
       local.get $b_0
       local.get $c0_0
       f32x4.relaxed_madd
       local.set $c0_0
+      local.get $a
+      v128.load32_splat offset=4
+      local.set $a_s
       local.get $b
       v128.load offset=16
       local.set $b_0
-      local.get $a
-      v128.load32_splat offset=4
+      local.get $a_s
       local.get $b_0
       local.get $c0_0
       f32x4.relaxed_madd
@@ -611,10 +614,8 @@
                 i32.add
                 local.get $b
                 local.get $col
-                local.get $k
+                i32.const 32
                 i32.mul
-                i32.const 2
-                i32.shl
                 i32.add
                 local.get $c
                 local.get $row
@@ -656,10 +657,8 @@
               i32.add
               local.get $b
               local.get $col
-              local.get $k
+              i32.const 32
               i32.mul
-              i32.const 2
-              i32.shl
               i32.add
               local.get $c
               local.get $row
@@ -713,10 +712,8 @@
               i32.add
               local.get $b
               local.get $col
-              local.get $k
+              i32.const 32
               i32.mul
-              i32.const 2
-              i32.shl
               i32.add
               local.get $c
               local.get $row
@@ -758,10 +755,8 @@
             i32.add
             local.get $b
             local.get $col
-            local.get $k
+            i32.const 32
             i32.mul
-            i32.const 2
-            i32.shl
             i32.add
             local.get $c
             local.get $row

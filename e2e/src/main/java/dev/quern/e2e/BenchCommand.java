@@ -233,7 +233,8 @@ final class BenchCommand implements Callable<Integer> {
     Consumer<Figure> listener = figure -> tell(out, figures, figure);
     Benchmark benchmark = new Benchmark(workbench.harness(), workbench.front(), count, listener);
     if (filter.equals(GEMV)) {
-      new GemvFigures(workbench.harness(), workbench.front(), listener).run();
+      new GemvFigures(workbench.harness(), workbench.front(), listener)
+          .run(threads.isEmpty() ? List.of(1, 2) : threads);
     } else if (filter.isEmpty()) {
       benchmark.run();
     } else {

@@ -15,6 +15,7 @@ final class OtherOperators {
     table.row("LogSoftmax", REAL, 1, 1, s -> MathRules.softmax(s, "LogSoftmax"));
     table.reduction("ReduceProd", NUMBER, 18);
     table.row("GlobalMaxPool", REAL, 1, 1, s -> ImageRules.globalPool(s, "ReduceMax"));
+    table.row("com.microsoft.MatMulNBits", REAL, 3, 6, QuantRules::matMulNBits);
     table.row("Size", ANY, 1, 1, ShapeRules::size);
   }
 }

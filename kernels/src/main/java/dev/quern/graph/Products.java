@@ -10,6 +10,11 @@ package dev.quern.graph;
  * <pre>
  * C = f32(sum over k of (quantised A - its zero point)·(numbers - zero points)) · (A's scale · scales)
  * </pre>
+ *
+ * <p>With {@code block}, weights are numbers of {@code bits} in blocks along k, as ONNX Runtime's
+ * MatMulNBits has them: u8 {@code [n, blocks, block·bits/8]}, scales f32 {@code [n, blocks]}, zero
+ * points u8 {@code [n, ceil(blocks·bits/8)]} or absent. With {@code quantised}, A may be rounded to
+ * 8 bits.
  */
 public final class Products {
   private Products() {}
@@ -19,7 +24,7 @@ public final class Products {
     return (int) node.integer("parts", 1);
   }
 
-  /** Whether weights are numbers of 8 bits with scales. */
+  /** Whether weights are whole numbers with scales. */
   public static boolean isScaled(Node node) {
     return node.integer("scaled", 0) != 0;
   }
@@ -27,6 +32,11 @@ public final class Products {
   /** Whether A is quantised in each run. */
   public static boolean isDynamic(Node node) {
     return node.integer("dynamic", 0) != 0;
+  }
+
+  /** Whether weights are numbers of few bits in blocks with scales. */
+  public static boolean isBlocks(Node node) {
+    return node.integer("block", 0) != 0;
   }
 
   /** The operand that is the weights of a part; scales and zero points follow. */

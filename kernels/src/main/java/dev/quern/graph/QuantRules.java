@@ -11,6 +11,7 @@ import static dev.quern.graph.ElementwiseOp.SUB;
 
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -197,6 +198,75 @@ public final class QuantRules {
       zeros.add(s.reshaped(s.operand(zero), s.type(zero), shape, one ? Shape.SCALAR : shape));
     }
     return MathRules.product(s, "MatMulInteger", a, b, zeros, DataType.INT32, last);
+  }
+
+  /**
+   * ONNX Runtime's product with weights of 4 or 8 bits in blocks; accuracy_level 4 lets A be
+   * rounded to 8 bits.
+   *
+   * @see <a href="https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md">its
+   *     definition</a>
+   */
+  static void matMulNBits(Site s) {
+    long k = s.integer("K", 0);
+    long n = s.integer("N", 0);
+    long bits = s.integer("bits", 4);
+    long block = s.integer("block_size", 0);
+    if (bits != 4 && bits != 8 || block < 16 || block > 256 || Long.bitCount(block) != 1) {
+      throw Site.unsupported(
+          "its blocks of " + block + " numbers of " + bits + " bits", "use 16 to 256 of 4 or 8");
+    }
+    if (s.type(0) != F32) {
+      throw Site.unsupported("A is " + s.type(0).label(), "use f32");
+    }
+    if (s.has(4)) {
+      throw Site.unsupported("it reorders k by g_idx", "quantise without act_order");
+    }
+    Shape a = s.shape(0);
+    if (a.rank() < 1 || k < 1 || n < 1 || k > Integer.MAX_VALUE || n > Integer.MAX_VALUE) {
+      throw Site.unsupported("A is " + a + ", K " + k + ", N " + n, "");
+    }
+    s.same(a.dim(-1), Dim.of(k), "the last size of A and K");
+    long blocks = (k + block - 1) / block;
+    long bytes = block * bits / 8;
+    List<String> operands = new ArrayList<>();
+    Shape left = a.rank() == 1 ? new Shape(List.of(Dim.ONE, a.dim(0))) : a;
+    operands.add(s.reshaped(s.operand(0), F32, a, left));
+    operands.add(side(s, 1, DataType.UINT8, Shape.of(n, blocks, bytes)));
+    operands.add(side(s, 2, F32, Shape.of(n, blocks)));
+    boolean zeros = s.has(3);
+    operands.add(zeros ? side(s, 3, DataType.UINT8, Shape.of(n, (blocks * bits + 7) / 8)) : "");
+    Map<String, Attribute> attributes = new LinkedHashMap<>();
+    attributes.put("scaled", new Attribute.Int(1));
+    attributes.put("bits", new Attribute.Int(bits));
+    attributes.put("block", new Attribute.Int(block));
+    attributes.put("quantised", new Attribute.Int(s.integer("accuracy_level", 0) == 4 ? 1 : 0));
+    if (s.has(5)) {
+      operands.add(side(s, 5, F32, Shape.of(n)));
+      attributes.put(
+          "program", new Attribute.Program(ElementwiseProgram.single(ADD, F32, List.of(F32, F32))));
+    }
+    List<Dim> dims = new ArrayList<>(left.dims());
+    dims.set(dims.size() - 1, Dim.of(n));
+    Shape product = new Shape(dims);
+    if (a.rank() > 1) {
+      s.node(0, Node.QUERN, "MatMul", operands, attributes, F32, product);
+    } else {
+      String row = s.between(Node.QUERN, "MatMul", operands, attributes, F32, product);
+      s.node(0, "", "Reshape", List.of(row), Map.of(), F32, Shape.of(n));
+    }
+  }
+
+  /** A constant operand of a type and so many elements, in a shape. */
+  private static String side(Site s, int input, DataType type, Shape shape) {
+    if (s.type(input) != type || s.constant(input).isEmpty()) {
+      throw Site.unsupported(
+          "its input " + input + " is " + s.type(input).label() + " or computed",
+          "use a constant of " + type.label());
+    }
+    Dim wanted = shape.size();
+    s.same(s.shape(input).size(), wanted, "the sizes of its input " + input + " and of " + shape);
+    return s.reshaped(s.operand(input), type, s.shape(input), shape);
   }
 
   /** {@code saturate(round(sums · (aScale·bScale/yScale)) + yZero)}. */

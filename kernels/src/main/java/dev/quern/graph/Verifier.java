@@ -248,6 +248,11 @@ public final class Verifier {
     for (int part = 0; part < parts; part++) {
       int i = Products.weights(node, part);
       Shape b = shape(node, i);
+      if (Products.isBlocks(node)) {
+        demand(b.rank() == 3 && shape(node, i + 1).rank() == 2, "B does not lie in blocks");
+        width = width.plus(b.dim(0));
+        continue;
+      }
       demand(b.rank() >= 2 && (parts == 1 && !scaled || b.rank() == 2), "B is no matrix");
       boolean half = type(node, i) == DataType.FLOAT16;
       demand(scaled || half || type(node, i) == type(node, 0), "A and B have different types");

@@ -175,6 +175,14 @@ public sealed interface KernelSpec {
     }
   }
 
+  /** Quantises rows of k f32 to 8 bits, by blocks with a scale each: see BlockQuantizeKernel. */
+  record QuantizeBlocks(int k, int block) implements KernelSpec {
+    @Override
+    public String signature() {
+      return "f32_quantize_blocks k=" + k + " block=" + block;
+    }
+  }
+
   /** {@code C = A·B} of i32, A {@code [batch, m, k]}, B {@code [batch, k, n]}; sums wrap. */
   record IntegerMatmul() implements KernelSpec {
     @Override

@@ -35,7 +35,7 @@ public final class Kernels {
         if (!problems.isEmpty()) {
           throw new KernelException(spec.signature() + ": " + problems.get(0));
         }
-        yield MatmulKernel.emit(module, name, matmul, schedule);
+        yield MatmulKernel.emit(module, name, matmul, schedule, fma);
       }
       case KernelSpec.Attention attention -> AttentionKernel.emit(module, name, attention, fma);
       case KernelSpec.Elementwise elementwise ->
@@ -44,6 +44,8 @@ public final class Kernels {
       case KernelSpec.LayerNorm layerNorm -> LayerNormKernel.emit(module, name, layerNorm, fma);
       case KernelSpec.Range range -> QuantizeKernel.emitRange(module, name);
       case KernelSpec.Quantize quantize -> QuantizeKernel.emit(module, name, quantize.to());
+      case KernelSpec.QuantizeBlocks quantize ->
+          BlockQuantizeKernel.emit(module, name, quantize, fma);
       case KernelSpec.IntegerMatmul product -> IntegerMatmulKernel.emit(module, name);
       case KernelSpec.Reduce reduce -> ReduceKernel.emit(module, name, reduce);
       case KernelSpec.Gather gather -> GatherKernel.emit(module, name, gather);

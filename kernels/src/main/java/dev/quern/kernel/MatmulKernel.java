@@ -10,6 +10,7 @@ import dev.quern.wasm.Code;
 import dev.quern.wasm.Function;
 import dev.quern.wasm.FunctionType;
 import dev.quern.wasm.Local;
+import dev.quern.wasm.Opcode;
 import dev.quern.wasm.ValueType;
 import dev.quern.wasm.WasmModule;
 import java.util.ArrayList;
@@ -59,8 +60,20 @@ public final class MatmulKernel {
   /** Three words for each extra operand: address, bytes a row of C, bytes a matrix of the batch. */
   public static final int EXTRAS = 13;
 
+  /**
+   * In the place of K, which packed weights do not need. Of f16: 0 if all weights are finite. Of
+   * blocks whose A may be quantised: the address of A as {@link BlockQuantizeKernel} leaves it.
+   */
+  public static final int FACT = K;
+
   private static final int FIRST_BLOCK = 1;
   private static final int LAST_BLOCK = 2;
+
+  /** Steps of k at most that are widened to scratch at once: 8 columns fill half of an L1. */
+  private static final int WIDENED_DEPTH = 512;
+
+  /** Columns of the widest tile that a schedule may have. */
+  private static final int MOST_COLUMNS = 32;
 
   /** A tile's width: vectors, and how many columns of the last one count (4, 1-3, 0 = run time). */
   private record Width(int vectors, int last) {}
@@ -70,21 +83,48 @@ public final class MatmulKernel {
   private final Matmul spec;
   private final Schedule schedule;
   private final boolean packed;
+
+  /** Whether tiles make f32 of weights in registers, or find them made in scratch. */
+  private final boolean direct;
+
+  private final boolean widened;
+  private final boolean quantised;
+  private final boolean relaxed;
   private final boolean blocked;
   private final int steps;
+  private final int kc;
+  private final long panel;
+  private Function widen;
   private final Map<String, Function> tiles = new LinkedHashMap<>();
   private final MatmulEpilogue epilogue;
 
-  private MatmulKernel(WasmModule.Builder module, String name, Matmul spec, Schedule schedule) {
+  private MatmulKernel(
+      WasmModule.Builder module, String name, Matmul spec, Schedule schedule, boolean relaxed) {
     this.module = module;
     this.name = name;
     this.spec = spec;
     this.schedule = schedule;
     this.packed = spec.layout() == Layout.PANELS;
     this.steps = spec.steps();
-    this.blocked = packed && schedule.kc() < steps;
+    this.direct = spec.format().isDirect(schedule.mr());
+    this.widened = spec.format().isNarrow() && !direct;
+    this.quantised = direct && spec.format().quantised();
+    this.relaxed = relaxed;
+    this.panel = spec.format().panelBytes(spec.k());
+    this.kc = widened ? widenedDepth(spec.format(), spec.k(), schedule.kc()) : schedule.kc();
+    this.blocked = packed && !direct && kc < steps;
     this.epilogue =
         spec.epilogue() == null ? null : new MatmulEpilogue(module, name, spec, schedule.fma());
+  }
+
+  private static int widenedDepth(WeightFormat format, int k, int wanted) {
+    int unit = Math.max(2, format.block());
+    return blocks(Math.min(k, Math.min(wanted, WIDENED_DEPTH)), unit) * unit;
+  }
+
+  /** Bytes of scratch that a thread needs for weights of a format. */
+  public static int scratch(WeightFormat format, int k) {
+    return format.isNarrow() ? 4 * MOST_COLUMNS * widenedDepth(format, k, k) : 0;
   }
 
   /** Blocks of a size that cover a length. */
@@ -122,8 +162,23 @@ public final class MatmulKernel {
   }
 
   /** Adds the kernel to a module. */
-  static Function emit(WasmModule.Builder module, String name, Matmul spec, Schedule schedule) {
-    MatmulKernel kernel = new MatmulKernel(module, name, spec, schedule);
+  static Function emit(
+      WasmModule.Builder module, String name, Matmul spec, Schedule schedule, boolean relaxed) {
+    MatmulKernel kernel = new MatmulKernel(module, name, spec, schedule, relaxed);
+    if (kernel.widened) {
+      kernel.widen =
+          module.function(
+              name + "_widen",
+              FunctionType.of("iii:"),
+              List.of("src", "dst", "count"),
+              code -> {
+                if (spec.format().kind() == WeightFormat.Kind.F16) {
+                  HalfCode.widen(code);
+                } else {
+                  new BlockCode(code, spec.format()).widen();
+                }
+              });
+    }
     for (Width width : kernel.widths()) {
       if (kernel.epilogue != null) {
         kernel.epilogue.prepare(width.vectors(), kernel.isBehind(width));
@@ -201,15 +256,16 @@ public final class MatmulKernel {
       this.step = code.parameter(0);
       this.c = code.parameter(3);
       this.phase = code.parameter(8);
-      this.tile = new TileCode(code, rows, width.vectors(), spec.format(), schedule.fma());
+      WeightFormat format = spec.format().isNarrow() ? WeightFormat.F32 : spec.format();
+      this.tile = new TileCode(code, rows, width.vectors(), format, schedule.fma());
     }
 
     void emit() {
       Stride aRow;
       Stride bStep;
       if (packed) {
-        aRow = Stride.of(steps * 4L);
-        bStep = Stride.of(spec.format().stepBytes());
+        aRow = Stride.of(quantised ? leftRow() : steps * 4L);
+        bStep = Stride.of(widened ? 16 : spec.format().stepBytes());
         cRow = Stride.of(spec.n() * 4L);
       } else {
         aRow = Stride.of(bytes(K, "a_row"));
@@ -222,15 +278,19 @@ public final class MatmulKernel {
       } else {
         tile.clear();
       }
-      tile.multiply(
-          code.parameter(1),
-          aRow,
-          code.parameter(2),
-          bStep,
-          packed ? (long) steps * spec.format().stepBytes() : 16,
-          packed && !blocked ? null : code.parameter(7),
-          steps,
-          schedule.unroll());
+      if (direct) {
+        multiply(aRow.known());
+      } else {
+        tile.multiply(
+            code.parameter(1),
+            aRow,
+            code.parameter(2),
+            bStep,
+            widened ? kc * 16L : packed ? panel : 16,
+            packed && !blocked ? null : code.parameter(7),
+            steps,
+            schedule.unroll());
+      }
       boolean behind = isBehind(width);
       if (spec.format().isWhole() || (epilogue != null && !behind)) {
         whenComplete(() -> {
@@ -243,6 +303,23 @@ public final class MatmulKernel {
       store();
       if (behind) {
         whenComplete(() -> epilogue.applyBehind(code, place(), c, rows, width.vectors()));
+      }
+    }
+
+    /** Sums along all of k, with weights that are made f32 in registers or stay whole. */
+    private void multiply(long aRow) {
+      Local a = code.parameter(1);
+      Local b = code.parameter(2);
+      if (quantised) {
+        BlockCode.quantised(tile, spec.format(), a, aRow, b, panel, spec.k(), relaxed);
+      } else if (spec.format().kind() == WeightFormat.Kind.BLOCKS) {
+        BlockCode.multiply(tile, spec.format(), a, aRow, b, panel, spec.k());
+      } else {
+        int unroll = schedule.unroll();
+        code.get(phase);
+        code.ifElse(
+            () -> HalfCode.multiply(tile, a, aRow, b, panel, spec.k(), unroll, true),
+            () -> HalfCode.multiply(tile, a, aRow, b, panel, spec.k(), unroll, false));
       }
     }
 
@@ -332,6 +409,12 @@ public final class MatmulKernel {
     void emit(int row, Local pointer, long offset);
   }
 
+  /** Bytes of a row of a quantised A. */
+  private long leftRow() {
+    int block = spec.format().block();
+    return (long) blocks(spec.k(), block) * BlockCode.leftBytes(block);
+  }
+
   // --- the loops around the tiles ---
 
   private final class Body {
@@ -412,9 +495,17 @@ public final class MatmulKernel {
       arg(M_BLOCKS).op(I32_DIV_S).set(batch);
       bounded(rowStart, () -> arg(M_BLOCK), () -> arg(M), rowEnd);
       bounded(colStart, () -> arg(N_BLOCK), () -> code.get(n), colEnd);
-      base(A, A_BATCH, a);
+      if (quantised) {
+        arg(FACT).get(batch);
+        arg(M).op(I32_MUL).i32((int) leftRow()).op(I32_MUL, I32_ADD).set(a);
+      } else {
+        base(A, A_BATCH, a);
+      }
       base(B, B_BATCH, b);
       base(C, C_BATCH, c);
+      if (direct && !quantised && spec.format().kind() == WeightFormat.Kind.F16) {
+        judge();
+      }
       if (!blocked) {
         code.get(k).set(count);
         tilesOfBlock();
@@ -424,14 +515,34 @@ public final class MatmulKernel {
       code.whileLess(
           kBlock,
           k,
-          schedule.kc(),
+          kc,
           () -> {
-            bounded(kBlock, () -> code.i32(schedule.kc()), () -> code.get(k), limit);
+            bounded(kBlock, () -> code.i32(kc), () -> code.get(k), limit);
             code.get(limit).get(kBlock).op(I32_SUB).set(count);
             code.get(kBlock).op(I32_EQZ);
             code.get(limit).get(k).op(I32_EQ).i32(1).op(I32_SHL, I32_OR).set(phase);
             tilesOfBlock();
           });
+    }
+
+    /** Says in the phase whether weights are finite and the rows of A hold nothing large. */
+    private void judge() {
+      Local at = i32("at");
+      Local numbers = i32("numbers");
+      Local most = code.local(ValueType.V128, "most");
+      code.get(a).get(rowStart).get(k).op(I32_MUL).i32(2).op(I32_SHL, I32_ADD).set(at);
+      code.get(rowEnd).get(rowStart).op(I32_SUB).get(k).op(I32_MUL).set(numbers);
+      code.f32x4(0).set(most);
+      Consumer<Opcode> take =
+          load -> code.get(most).get(at).mem(load, 0).op(F32X4_ABS, F32X4_PMAX).set(most);
+      Rows.floats(
+          code,
+          numbers,
+          List.of(at),
+          () -> take.accept(V128_LOAD),
+          () -> take.accept(V128_LOAD32_SPLAT));
+      code.get(most).f32x4(HalfCode.LARGE).op(F32X4_GE, V128_ANY_TRUE);
+      arg(FACT).op(I32_OR, I32_EQZ).set(phase);
     }
 
     /** {@code target = min(start + size, most)}. */
@@ -451,7 +562,12 @@ public final class MatmulKernel {
     }
 
     private void tilesOfBlock() {
-      if (schedule.order() == Schedule.Order.M) {
+      if (widened) {
+        columns(width -> {
+          widen(width);
+          rows(rows -> call(rows, width));
+        });
+      } else if (schedule.order() == Schedule.Order.M) {
         columns(width -> rows(rows -> call(rows, width)));
       } else {
         rows(rows -> columns(width -> call(rows, width)));
@@ -500,20 +616,46 @@ public final class MatmulKernel {
           }));
     }
 
+    /** Leaves the address of a panel of four columns, {@code further} ones behind the tile's. */
+    private void panel(int further) {
+      code.get(b).get(col).i32((int) (panel / 4)).op(I32_MUL, I32_ADD);
+      if (further > 0) {
+        code.i32((int) (further * panel)).op(I32_ADD);
+      }
+      if (blocked) {
+        code.get(kBlock);
+        if (spec.format().kind() == WeightFormat.Kind.BLOCKS) {
+          code.i32(spec.format().block()).op(I32_DIV_U).i32(spec.format().blockBytes());
+        } else {
+          code.i32(spec.format().stepBytes());
+        }
+        code.op(I32_MUL, I32_ADD);
+      }
+    }
+
+    /** Makes f32 of the tile's panels, in scratch. */
+    private void widen(Width width) {
+      for (int j = 0; j < width.vectors(); j++) {
+        panel(j);
+        code.get(code.parameter(3)).i32(16 * kc * j).op(I32_ADD).get(count).call(widen);
+      }
+    }
+
     private void call(int rows, Width width) {
       code.get(step);
-      code.get(a).get(row).get(k).op(I32_MUL);
-      if (blocked) {
-        code.get(kBlock).op(I32_ADD);
-      }
-      code.i32(2).op(I32_SHL, I32_ADD);
-      if (packed) {
-        // Panels of four columns are k·stepBytes apart, so column n starts at n·k·stepBytes/4.
-        code.get(b).get(col).get(k).op(I32_MUL);
+      if (quantised) {
+        code.get(a).get(row).i32((int) leftRow()).op(I32_MUL, I32_ADD);
+      } else {
+        code.get(a).get(row).get(k).op(I32_MUL);
         if (blocked) {
-          code.get(kBlock).i32(2).op(I32_SHL, I32_ADD);
+          code.get(kBlock).op(I32_ADD);
         }
-        code.i32(Integer.numberOfTrailingZeros(spec.format().stepBytes() / 4)).op(I32_SHL, I32_ADD);
+        code.i32(2).op(I32_SHL, I32_ADD);
+      }
+      if (widened) {
+        code.get(code.parameter(3));
+      } else if (packed) {
+        panel(0);
       } else {
         code.get(b).get(col).i32(2).op(I32_SHL, I32_ADD);
       }

@@ -13,12 +13,13 @@ import java.util.List;
 
 /**
  * Packs weights into panels of formats other than f32. Those of 8 bits lose their zero points, and
- * two neighbouring k of each of four columns stand together, {@code [n/4][k/2][4][2]}; f16 lie
- * {@code [n/4][k][4]}. One function for each format and type, called {@link #name}, takes (source,
- * target, k, n, zero points, one a column).
+ * two neighbouring k of each of four columns stand together, {@code [n/4][k/2][4][2]}; f16, their
+ * bits turned (see {@link HalfCode}), lie {@code [n/4][k/2][2][4]}. One function for each format
+ * and type, called {@link #name}, takes (source, target, k, n, zero points, one a column). It
+ * returns 1 if a number is infinite or NaN.
  */
 public final class NarrowPacking {
-  private static final FunctionType TYPE = FunctionType.of("iiiii:");
+  private static final FunctionType TYPE = FunctionType.of("iiiii:i");
   private static final List<String> PARAMETERS = List.of("src", "dst", "k", "n", "zeros");
 
   private NarrowPacking() {}
@@ -62,8 +63,9 @@ public final class NarrowPacking {
           default -> I32_LOAD16_U;
         };
     int width = from.bytes();
-    int depth = format.isWhole() ? 2 : 1;
-    int bytes = format.stepBytes() / 4 / depth;
+    int bytes = format == WeightFormat.I8 ? 1 : 2;
+    Local half = code.local(ValueType.I32, "half");
+    Local special = code.local(ValueType.I32, "special");
     code.whileLess(
         col,
         n,
@@ -73,15 +75,15 @@ public final class NarrowPacking {
           code.whileLess(
               row,
               k,
-              depth,
+              2,
               () -> {
                 // The address of this column and row in the source.
                 code.get(transposed ? k : n).get(transposed ? col : row).op(I32_MUL);
                 code.get(transposed ? row : col).op(I32_ADD).i32(width).op(I32_MUL);
                 code.get(code.parameter(0)).op(I32_ADD).set(at);
-                for (int i = 0; i < 4 * depth; i++) {
-                  int column = i / depth;
-                  int below = i % depth;
+                for (int i = 0; i < 8; i++) {
+                  int column = format.isWhole() ? i / 2 : i % 4;
+                  int below = format.isWhole() ? i % 2 : i / 4;
                   code.get(dst);
                   code.get(col).i32(column).op(I32_ADD).get(n).op(I32_LT_S);
                   code.get(row).i32(below).op(I32_ADD).get(k).op(I32_LT_S, I32_AND);
@@ -94,13 +96,18 @@ public final class NarrowPacking {
                         if (format.isWhole()) {
                           code.get(code.parameter(4)).get(col).op(I32_ADD).mem(load, column);
                           code.op(I32_SUB);
+                        } else {
+                          code.tee(half).i32(0x7c00).op(I32_AND).i32(0x7c00).op(I32_EQ);
+                          code.get(special).op(I32_OR).set(special);
+                          HalfCode.turn(code, half);
                         }
                       },
                       () -> code.i32(0));
                   code.mem(bytes == 1 ? I32_STORE8 : I32_STORE16, (long) bytes * i);
                 }
-                code.increase(dst, format.stepBytes());
+                code.increase(dst, 8 * bytes);
               });
         });
+    code.get(special);
   }
 }

@@ -4,9 +4,11 @@ import static dev.quern.wasm.Opcode.*;
 
 import dev.quern.wasm.Code;
 import dev.quern.wasm.Local;
+import dev.quern.wasm.Opcode;
 import dev.quern.wasm.ValueType;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntConsumer;
 
 /**
  * Emits the heart of every matrix product: a register tile of C that runs along k. Accumulators are
@@ -37,6 +39,7 @@ final class TileCode {
   private final List<Local> accumulators = new ArrayList<>();
   private final List<Local> panels = new ArrayList<>();
   private final Local splat;
+  private final Opcode load;
 
   /** A tile of f32. */
   TileCode(Code code, int rows, int vectors, boolean fma) {
@@ -53,15 +56,28 @@ final class TileCode {
     this.vectors = vectors;
     this.format = format;
     this.fma = fma;
+    this.load = format == WeightFormat.I8 ? V128_LOAD8X8_S : V128_LOAD;
     for (int r = 0; r < rows; r++) {
       for (int j = 0; j < vectors; j++) {
         accumulators.add(code.local(ValueType.V128, "c" + r + "_" + j));
       }
     }
-    for (int j = 0; j < vectors; j++) {
+    for (int j = 0; j < (rows == 1 ? 1 : vectors); j++) {
       panels.add(code.local(ValueType.V128, "b_" + j));
     }
     splat = code.local(ValueType.V128, "a_s");
+  }
+
+  Code code() {
+    return code;
+  }
+
+  int rows() {
+    return rows;
+  }
+
+  int vectors() {
+    return vectors;
   }
 
   Local accumulator(int row, int vector) {
@@ -97,26 +113,31 @@ final class TileCode {
       int unroll) {
     List<Local> aRows = rowPointers(a, aRow);
     if (count == null) {
-      int whole = known / unroll;
-      if (whole > 1) {
-        Local left = code.local(ValueType.I32, "left");
-        code.i32(whole).set(left);
-        code.loop(again -> {
-          steps(aRows, aRow, b, bStep, bVector, unroll);
-          code.get(left).i32(1).op(I32_SUB).tee(left).brIf(again);
-        });
-      } else if (whole == 1) {
-        steps(aRows, aRow, b, bStep, bVector, unroll);
-      }
-      if (known % unroll > 0) {
-        steps(aRows, aRow, b, bStep, bVector, known % unroll);
-      }
+      repeat(known, unroll, steps -> steps(aRows, aRow, b, bStep, bVector, steps));
       return;
     }
     if (unroll > 1) {
       repeat(count, unroll, () -> steps(aRows, aRow, b, bStep, bVector, unroll));
     }
     repeat(count, 1, () -> steps(aRows, aRow, b, bStep, bVector, 1));
+  }
+
+  /** Runs the body for so many steps, {@code unroll} in a pass of a loop, then what is left. */
+  void repeat(int known, int unroll, IntConsumer body) {
+    int whole = known / unroll;
+    if (whole > 1) {
+      Local left = code.local(ValueType.I32, "left");
+      code.i32(whole).set(left);
+      code.loop(again -> {
+        body.accept(unroll);
+        code.get(left).i32(1).op(I32_SUB).tee(left).brIf(again);
+      });
+    } else if (whole == 1) {
+      body.accept(unroll);
+    }
+    if (known % unroll > 0) {
+      body.accept(known % unroll);
+    }
   }
 
   /** Runs the body while at least {@code step} are left of a count. */
@@ -146,21 +167,28 @@ final class TileCode {
   private void steps(
       List<Local> aRows, Stride aRow, Local b, Stride bStep, long bVector, int count) {
     for (int u = 0; u < count; u++) {
-      for (int j = 0; j < vectors; j++) {
+      for (int j = 0; j < vectors && rows > 1; j++) {
         long offset = j * bVector + (bStep.isKnown() ? u * bStep.known() : 0);
-        code.get(b);
-        Panels.load(code, format, offset, panels.get(j));
+        code.get(b).mem(load, offset).set(panels.get(j));
       }
       for (int r = 0; r < rows; r++) {
         Local pointer = aRow.isKnown() ? aRows.get(0) : aRows.get(r);
         long offset = 4L * u + (aRow.isKnown() ? r * aRow.known() : 0);
-        if (vectors == 1) {
-          accumulate(accumulator(r, 0), () -> code.get(pointer).mem(V128_LOAD32_SPLAT, offset), 0);
+        if (vectors == 1 && rows > 1) {
+          accumulate(
+              accumulator(r, 0),
+              () -> code.get(pointer).mem(V128_LOAD32_SPLAT, offset),
+              panels.get(0));
           continue;
         }
         code.get(pointer).mem(V128_LOAD32_SPLAT, offset).set(splat);
         for (int j = 0; j < vectors; j++) {
-          accumulate(accumulator(r, j), () -> code.get(splat), j);
+          if (rows == 1) {
+            // Nothing else multiplies it: one register serves all panels.
+            long at = j * bVector + (bStep.isKnown() ? u * bStep.known() : 0);
+            code.get(b).mem(load, at).set(panels.get(0));
+          }
+          accumulate(accumulator(r, j), () -> code.get(splat), panels.get(rows == 1 ? 0 : j));
         }
       }
       if (!bStep.isKnown()) {
@@ -175,18 +203,19 @@ final class TileCode {
     }
   }
 
-  private void accumulate(Local accumulator, Runnable a, int panel) {
+  /** {@code accumulator += a·b}, a being what is left on the stack. */
+  void accumulate(Local accumulator, Runnable a, Local b) {
     if (format.isWhole()) {
       a.run();
-      code.get(panels.get(panel)).op(I32X4_DOT_I16X8_S);
+      code.get(b).op(I32X4_DOT_I16X8_S);
       code.get(accumulator).op(I32X4_ADD).set(accumulator);
     } else if (fma) {
       a.run();
-      code.get(panels.get(panel)).get(accumulator).op(F32X4_RELAXED_MADD).set(accumulator);
+      code.get(b).get(accumulator).op(F32X4_RELAXED_MADD).set(accumulator);
     } else {
       code.get(accumulator);
       a.run();
-      code.get(panels.get(panel)).op(F32X4_MUL, F32X4_ADD).set(accumulator);
+      code.get(b).op(F32X4_MUL, F32X4_ADD).set(accumulator);
     }
   }
 

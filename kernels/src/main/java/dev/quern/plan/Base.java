@@ -7,4 +7,7 @@ public sealed interface Base {
 
   /** A weight, by its number. */
   record OfWeight(int id) implements Base {}
+
+  /** No address: 1 if a weight of f16, by its number, has an infinity or NaN, otherwise 0. */
+  record OfFact(int id) implements Base {}
 }

@@ -38,6 +38,9 @@ final class MatmulLowering {
   private Dim n;
   private WeightFormat format = WeightFormat.F32;
 
+  /** What {@link MatmulKernel#FACT} says. */
+  private Arg fact;
+
   /** For formats of whole numbers: A's scales, bytes from a row's to the next, B's scales. */
   private View aScales;
 
@@ -60,7 +63,9 @@ final class MatmulLowering {
     if (!scaled && !half) {
       planner.needFloat(node.inputs().get(1));
     }
-    if (lowering.packable()) {
+    if (Products.isBlocks(node)) {
+      lowering.blocks();
+    } else if (lowering.packable()) {
       lowering.packed();
     } else if (scaled) {
       throw new KernelException("its weights of 8 bits are no constants");
@@ -111,10 +116,39 @@ final class MatmulLowering {
     int id = planner.weight(weights(), zeros, format, (int) k.constant(), transposed);
     b = View.of(new Base.OfWeight(id));
     bBatch = Dim.ZERO;
+    if (format == WeightFormat.F16) {
+      fact = new Arg(new Base.OfFact(id), Dim.ZERO);
+    }
     // A vector A gives a vector; otherwise all dimensions but the last are rows.
     boolean vector = planner.shape(node.inputs().get(0)).rank() == 1;
     Shape full = vector ? new Shape(List.of(Dim.ONE, n)) : out;
     emit(Layout.PANELS, full, true);
+  }
+
+  /** Weights of few bits; A may be quantised as well, for when it has few rows. */
+  private void blocks() {
+    List<String> names = new ArrayList<>(node.inputs().subList(1, 3));
+    if (node.has(3)) {
+      names.add(node.inputs().get(3));
+    }
+    Constant weight = planner.constant(names.getFirst());
+    int block = (int) node.integer("block", 0);
+    format =
+        WeightFormat.blocks(
+            (int) node.integer("bits", 4), block, node.has(3), node.integer("quantised", 0) != 0);
+    k = planner.shape(node.inputs().getFirst()).dim(-1);
+    if (weight == null || planner.constant(names.get(1)) == null || !k.isConstant()) {
+      throw new KernelException("its weights are no constants");
+    }
+    n = weight.shape().dim(0);
+    a = planner.view(node.inputs().getFirst());
+    if (format.quantised()) {
+      View blocks = Quantising.of(planner, node, node.inputs().getFirst()).blocks(block);
+      fact = blocks.address();
+    }
+    b = View.of(new Base.OfWeight(planner.weight(names, format, (int) k.constant(), false)));
+    bBatch = Dim.ZERO;
+    emit(Layout.PANELS, out, true);
   }
 
   /** A as i16, the scales of both sides, and a format that holds the weights. */
@@ -293,7 +327,7 @@ final class MatmulLowering {
     args.add(b.address());
     args.add(c.address());
     args.add(Arg.number(m));
-    args.add(Arg.number(k));
+    args.add(fact == null ? Arg.number(k) : fact);
     args.add(Arg.number(n));
     args.add(Arg.number(aBatch.times(four)));
     args.add(Arg.number(bBatch.times(four)));
@@ -321,7 +355,7 @@ final class MatmulLowering {
             extras),
         args,
         new Work.Blocks(batch, m, n),
-        Dim.ZERO,
+        Dim.of(packed ? MatmulKernel.scratch(format, (int) k.constant()) : 0),
         batch.times(m).times(n).times(k).times(Dim.of(2)));
   }
 

@@ -7,6 +7,7 @@ import dev.quern.graph.Node;
 import dev.quern.graph.Products;
 import dev.quern.graph.ProgramBuilder;
 import dev.quern.graph.Shape;
+import dev.quern.kernel.BlockQuantizeKernel;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.KernelSpec.Quantised;
 import dev.quern.kernel.QuantizeKernel;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * The steps that quantise one value: its range is taken once, and each form is made once, whoever
@@ -28,6 +30,7 @@ final class Quantising {
   private final Dim columns;
   private final Map<Quantised, View> made = new EnumMap<>(Quantised.class);
   private final Map<Quantised, View> parameters = new EnumMap<>(Quantised.class);
+  private final Map<Integer, View> blocks = new TreeMap<>();
   private View pieces;
 
   private Quantising(Planner planner, Node asker, String value) {
@@ -83,6 +86,30 @@ final class Quantising {
         size.times(Dim.of(3)));
     made.put(to, target);
     parameters.put(to, facts);
+    return target;
+  }
+
+  /** Where the value lies in blocks of i8 or i16: see {@link BlockQuantizeKernel}. */
+  View blocks(int block) {
+    View known = blocks.get(block);
+    if (known != null) {
+      return known;
+    }
+    int k = (int) columns.constant();
+    Dim rows = size.dividedBy(columns);
+    View target =
+        planner.temporary(
+            asker.name(),
+            rows.times(Dim.of(BlockQuantizeKernel.rowBytes(k, block))),
+            DataType.UINT8);
+    planner.step(
+        asker.name(),
+        new KernelSpec.QuantizeBlocks(k, block),
+        List.of(x.address(), target.address()),
+        new Work.Items(rows.times(Dim.of((k + block - 1) / block)), Dim.of(block)),
+        Dim.of(BlockQuantizeKernel.scratch(block)),
+        size.times(Dim.of(3)));
+    blocks.put(block, target);
     return target;
   }
 

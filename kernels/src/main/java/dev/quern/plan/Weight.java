@@ -7,7 +7,9 @@ import java.util.List;
 /**
  * A constant as the kernels want it.
  *
- * @param parts one constant, or several that a packed weight holds side by side along n
+ * @param parts one constant, or several that a packed weight holds side by side along n; of blocks
+ *     the numbers {@code [n, blocks, bytes]}, the scales {@code [n, blocks]} and zero points, if
+ *     any
  * @param zeros the zero points of each part's columns, for formats of whole numbers
  * @param format in panels of four columns (see {@code PackKernel}); null: as in the file
  * @param k rows of a packed weight

@@ -28,6 +28,11 @@ final class MatrixKernels {
     for (int part = 0; part < parts; part++) {
       int at = Products.weights(node, part);
       Tensor b = call.input(at);
+      if (Products.isBlocks(node)) {
+        Tensor wide = QuantKernels.blocks(call);
+        multiply(a, wide, true, product, 0, n, n);
+        break;
+      }
       int width = (int) b.dims()[b.rank() - (transposed ? 2 : 1)];
       if (!Products.isScaled(node)) {
         multiply(a, b, transposed, product, column, width, n);

@@ -90,6 +90,37 @@ final class QuantKernels {
     return product;
   }
 
+  /** Weights in blocks (see {@code Products}) as f32 {@code [n, k]}. */
+  static Tensor blocks(Interpreter.Call call) {
+    byte[] numbers = call.input(1).bytes();
+    float[] scales = call.input(2).floats();
+    byte[] zeros = call.node().has(3) ? call.input(3).bytes() : null;
+    int bits = (int) call.node().integer("bits", 4);
+    int block = (int) call.node().integer("block", 0);
+    int n = (int) call.input(1).dims()[0];
+    int blocks = (int) call.input(1).dims()[1];
+    long k = call.input(0).dims()[call.input(0).rank() - 1];
+    Tensor result = Tensor.zeros(DataType.FLOAT, n, k);
+    for (int i = 0; i < result.size(); i++) {
+      int column = i / (int) k;
+      int row = i % (int) k;
+      int at = column * blocks + row / block;
+      int zero = 1 << bits - 1;
+      if (zeros != null) {
+        zero = bits(zeros, bits, (blocks * bits + 7) / 8 * 8 / bits * column + row / block);
+      }
+      int number = bits(numbers, bits, at * block + row % block);
+      result.floats()[i] = (number - zero) * scales[at];
+    }
+    return result;
+  }
+
+  /** A number of 4 or 8 bits; the first of a byte's two lies in its lower half. */
+  private static int bits(byte[] data, int bits, int index) {
+    int whole = data[bits == 4 ? index / 2 : index] & 255;
+    return bits == 8 ? whole : index % 2 == 0 ? whole & 15 : whole >> 4;
+  }
+
   /** Weights {@code [k, n]}, or {@code [n, k]} if transposed, as {@code quern.MatMul} has them. */
   record Scaled(Tensor weights, Tensor scales, Tensor zeros, boolean transposed) {
     private int columns() {

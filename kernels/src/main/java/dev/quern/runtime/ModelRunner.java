@@ -59,6 +59,7 @@ public final class ModelRunner {
   private final Limits limits;
   private final KernelTable table;
   private final long[] weights;
+  private final int[] facts;
   private final long programsAt;
   private final long scratchAt;
   private final String[] signatures;
@@ -91,6 +92,7 @@ public final class ModelRunner {
     double start = machine.now();
     WeightLoader.Loaded loaded = WeightLoader.load(machine, plan.weights(), top);
     weights = loaded.addresses();
+    facts = loaded.facts();
     packMilliseconds = machine.now() - start;
     programsAt = Arena.align(loaded.top());
     // One record more: a step's end is written as the beginning of the record behind it, too.
@@ -407,6 +409,8 @@ public final class ModelRunner {
         value += program.arena()[id];
       } else if (arg.base() instanceof Base.OfWeight(int id)) {
         value += weights[id];
+      } else if (arg.base() instanceof Base.OfFact(int id)) {
+        value += facts[id];
       }
       words[StepRecord.arg(i) / 4] = (int) value;
     }
@@ -473,14 +477,17 @@ public final class ModelRunner {
     return heuristics.computeIfAbsent(
         format.label() + k + "x" + n + " @ " + bucket.label(),
         key ->
-            Heuristic.schedule(
-                k,
-                n,
-                bucket,
-                machine.features(),
-                limits.registers() - format.registers(),
-                limits.l2Bytes(),
-                machine.threads()));
+            format.quantised() && bucket.most() <= 8
+                ? Heuristic.few(
+                    k, n, bucket, machine.features(), limits.l2Bytes(), machine.threads())
+                : Heuristic.schedule(
+                    k,
+                    n,
+                    bucket,
+                    machine.features(),
+                    limits.registers() - format.registers(),
+                    limits.l2Bytes(),
+                    machine.threads()));
   }
 
   // --- what the tuner's view needs ---

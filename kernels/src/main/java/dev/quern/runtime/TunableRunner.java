@@ -6,7 +6,6 @@ import dev.quern.kernel.MatmulKernel;
 import dev.quern.kernel.NarrowPacking;
 import dev.quern.kernel.PackKernel;
 import dev.quern.kernel.StepRecord;
-import dev.quern.kernel.WeightFormat;
 import dev.quern.onnx.DataType;
 import dev.quern.plan.Arg;
 import dev.quern.plan.Step;
@@ -40,8 +39,8 @@ public final class TunableRunner implements TunableModel {
     for (Step step : runner.plan().steps()) {
       if (step.kernel() instanceof KernelSpec.Matmul matmul
           && matmul.layout() == KernelSpec.Layout.PANELS
-          // Problems of f16 cannot be made yet: its kernels keep the heuristic's schedule.
-          && matmul.format() != WeightFormat.F16) {
+          // Problems of these cannot be made yet: their kernels keep the heuristic's schedule.
+          && !matmul.format().isNarrow()) {
         String signature = matmul.signature();
         specs.put(signature, matmul);
         layers.merge(signature, 1, Integer::sum);

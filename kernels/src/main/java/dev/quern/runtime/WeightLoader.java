@@ -1,6 +1,8 @@
 package dev.quern.runtime;
 
 import dev.quern.graph.Constant;
+import dev.quern.kernel.BlockPacking;
+import dev.quern.kernel.MatmulKernel;
 import dev.quern.kernel.NarrowPacking;
 import dev.quern.kernel.PackKernel;
 import dev.quern.kernel.PackTapsKernel;
@@ -22,11 +24,14 @@ final class WeightLoader {
   private final Machine machine;
   private final List<Weight> weights;
   private final long[] addresses;
+  private final int[] facts;
   private final List<Span> used = new ArrayList<>();
   private final int packer;
 
   /** Made when the first weight needs it: most models have no windows. */
   private int tapsPacker = -1;
+
+  private int blockPacker = -1;
 
   private final long fileEnd;
   private long top;
@@ -36,13 +41,20 @@ final class WeightLoader {
     this.machine = machine;
     this.weights = weights;
     this.addresses = new long[weights.size()];
+    this.facts = new int[weights.size()];
     this.fileEnd = Arena.align(top);
     this.top = fileEnd;
     this.packer = machine.load(PackKernel.module(machine.features().threads()).encode());
   }
 
-  /** What loading gave: an address a weight, and the first free address behind them. */
-  record Loaded(long[] addresses, long top) {}
+  /**
+   * What loading gave.
+   *
+   * @param addresses of each weight
+   * @param facts what {@code Base.OfFact} says of each weight
+   * @param top the first free address behind them
+   */
+  record Loaded(long[] addresses, int[] facts, long top) {}
 
   /**
    * Loads all weights.
@@ -52,7 +64,7 @@ final class WeightLoader {
   static Loaded load(Machine machine, List<Weight> weights, long top) {
     WeightLoader loader = new WeightLoader(machine, weights, top);
     loader.load();
-    return new Loaded(loader.addresses, loader.top);
+    return new Loaded(loader.addresses, loader.facts, loader.top);
   }
 
   private void load() {
@@ -96,6 +108,9 @@ final class WeightLoader {
 
   /** Bytes of a packed weight. */
   static long bytes(Weight weight) {
+    if (weight.format().kind() == WeightFormat.Kind.BLOCKS) {
+      return weight.format().bytes(weight.k(), weight.parts().getFirst().shape().dim(0).constant());
+    }
     long bytes = 0;
     for (Constant part : weight.parts()) {
       long n = part.shape().dim(weight.transposed() ? 0 : 1).constant();
@@ -160,6 +175,10 @@ final class WeightLoader {
     }
     long source = scratch;
     long target = addresses[weight.id()];
+    if (weight.format().kind() == WeightFormat.Kind.BLOCKS) {
+      packBlocks(weight, source, target);
+      return;
+    }
     int index = 0;
     for (Constant part : weight.parts()) {
       long n = part.shape().dim(weight.transposed() ? 0 : 1).constant();
@@ -171,7 +190,10 @@ final class WeightLoader {
         machine.memory().ensure(at + zeros.length + 16);
         machine.memory().write(at, zeros, 0, zeros.length);
         String name = NarrowPacking.name(weight.format(), part.type(), weight.transposed());
-        machine.call(packer, name, (int) source, (int) target, weight.k(), (int) n, (int) at);
+        facts[weight.id()] |=
+            (int)
+                machine.call(
+                    packer, name, (int) source, (int) target, weight.k(), (int) n, (int) at);
       } else {
         machine.call(
             packer,
@@ -184,6 +206,25 @@ final class WeightLoader {
       source += part.data().size();
       target += weight.format().bytes(weight.k(), n);
     }
+  }
+
+  /** Numbers, scales and zero points lie behind each other. */
+  private void packBlocks(Weight weight, long source, long target) {
+    if (blockPacker < 0) {
+      blockPacker = machine.load(BlockPacking.module(machine.features().threads()).encode());
+    }
+    long scales = source + weight.parts().get(0).data().size();
+    int words = weight.format().block() * weight.format().bits() / 32;
+    machine.call(
+        blockPacker,
+        BlockPacking.name(weight.format()),
+        (int) source,
+        (int) scales,
+        (int) (scales + weight.parts().get(1).data().size()),
+        (int) target,
+        MatmulKernel.blocks(weight.k(), weight.format().block()),
+        (int) weight.parts().getFirst().shape().dim(0).constant(),
+        words);
   }
 
   private void packTaps(Weight weight, long source, long target, long n) {

@@ -19,9 +19,9 @@ public final class CostModel {
 
   private CostModel() {}
 
-  /** Registers of a tile: accumulators, a row of B, the splat of A. */
+  /** Registers of a tile: accumulators, a row of B, the splat of A. One row holds one of B. */
   public static int registers(int mr, int nr) {
-    return mr * (nr / 4) + nr / 4 + 1;
+    return mr == 1 ? nr / 4 + 2 : mr * (nr / 4) + nr / 4 + 1;
   }
 
   /** Cycles of one step of k of a tile of {@code mr} rows and {@code nr} columns. */

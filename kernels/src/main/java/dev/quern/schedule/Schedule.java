@@ -29,7 +29,7 @@ public record Schedule(
 
   /** The register tile's accumulators, B vectors and the splat of A that a load holds. */
   public int registers() {
-    return mr * (nr / 4) + nr / 4 + 1;
+    return CostModel.registers(mr, nr);
   }
 
   /**

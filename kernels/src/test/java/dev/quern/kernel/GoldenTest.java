@@ -62,6 +62,23 @@ class GoldenTest {
         Schedule.parse("mr=3 nr=12 mc=48 nc=120 kc=128 unroll=4 fma=0 order=m"),
         Features.BASELINE,
         false),
+    MATMUL_BLOCKS(
+        new Matmul(64, 8, Layout.PANELS, WeightFormat.blocks(4, 32, false, true), null, List.of()),
+        Schedule.parse("mr=1 nr=8 mc=1 nc=8 kc=64 unroll=4 fma=1 order=n"),
+        FMA,
+        true),
+    MATMUL_BLOCKS_WIDENED(
+        new Matmul(
+            600, 21, Layout.PANELS, WeightFormat.blocks(8, 64, true, false), null, List.of()),
+        Schedule.parse("mr=6 nr=8 mc=48 nc=16 kc=600 unroll=4 fma=0 order=m"),
+        Features.BASELINE,
+        false),
+    MATMUL_HALVES(
+        new Matmul(33, 8, Layout.PANELS, WeightFormat.F16, Programs.bias(), List.of(Extra.VECTOR)),
+        Schedule.parse("mr=1 nr=8 mc=1 nc=8 kc=33 unroll=1 fma=1 order=n"),
+        FMA,
+        false),
+    QUANTIZE_BLOCKS(new KernelSpec.QuantizeBlocks(40, 16), null, FMA, false),
     ATTENTION(new Attention(32, 32, 1152, 1152, 1152, 384, 0.25f, true), null, FMA, false),
     ELEMENTWISE(
         new Elementwise(Programs.binary(ElementwiseOp.MUL), 2, List.of(true, false)),

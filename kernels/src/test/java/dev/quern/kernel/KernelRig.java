@@ -37,6 +37,7 @@ final class KernelRig implements AutoCloseable {
 
   private final int launcher = machine.load(launcher());
   private final int packer = machine.load(PackKernel.module(false).encode());
+  private final int blockPacker = machine.load(BlockPacking.module(false).encode());
   private final List<Buffer> writable = new ArrayList<>();
   private final Random random = new Random(11);
   private int next;
@@ -136,6 +137,27 @@ final class KernelRig implements AutoCloseable {
     double[] arguments = {source.address(), panels.address(), k, n, points.address()};
     String name = NarrowPacking.name(format, type, turned);
     guarded(() -> machine.call(packer, name, arguments));
+    writable.remove(panels);
+    return panels;
+  }
+
+  /** Weights of few bits in blocks, in ONNX Runtime's order, packed by the packing kernel. */
+  Buffer packed(WeightFormat format, byte[] numbers, float[] scales, byte[] zeros, int k, int n) {
+    Buffer source = bytes(random.nextInt(4), numbers);
+    Buffer factors = input(4 * random.nextInt(4), scales);
+    Buffer points = bytes(random.nextInt(4), zeros);
+    Buffer panels = output((int) format.bytes(k, n), 0);
+    int words = format.block() * format.bits() / 32;
+    double[] arguments = {
+      source.address(),
+      factors.address(),
+      points.address(),
+      panels.address(),
+      MatmulKernel.blocks(k, format.block()),
+      n,
+      words
+    };
+    guarded(() -> machine.call(blockPacker, BlockPacking.name(format), arguments));
     writable.remove(panels);
     return panels;
   }

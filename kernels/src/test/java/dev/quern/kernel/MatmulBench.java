@@ -20,6 +20,7 @@ import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 
 /**
@@ -41,7 +42,8 @@ public final class MatmulBench {
 
   /** The format of the weights, and with it what the probe multiplies. */
   private static final WeightFormat FORMAT =
-      WeightFormat.valueOf(System.getProperty("format", "F32"));
+      Map.of("F32", WeightFormat.F32, "I8", WeightFormat.I8)
+          .get(System.getProperty("format", "F32"));
 
   /** Floating-point or integer operations that one multiply-add of vectors does. */
   private static final double EACH = FORMAT.isWhole() ? 16 : 8;

@@ -89,6 +89,13 @@ public final class ModelBuilder {
     return this;
   }
 
+  /** Gives the last node another domain than ONNX's own. */
+  public ModelBuilder domain(String domain) {
+    graph.getNodeBuilder(graph.getNodeCount() - 1).setDomain(domain);
+    model.addOpsetImport(OperatorSetIdProto.newBuilder().setDomain(domain).setVersion(1));
+    return this;
+  }
+
   /** The graph so far, to change directly. */
   public GraphProto.Builder graph() {
     return graph;

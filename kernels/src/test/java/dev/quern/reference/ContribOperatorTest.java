@@ -67,6 +67,24 @@ class ContribOperatorTest {
   }
 
   private static void activations() {
+    byte[] numbers = new byte[3 * 2 * 8];
+    new java.util.Random(1).nextBytes(numbers);
+    add(
+        "plain",
+        MS + "MatMulNBits",
+        1,
+        List.of(
+            f32(2, 5, 20),
+            ModelBuilder.raw(DataType.UINT8, numbers, 3, 2, 8),
+            ModelBuilder.tensor(new float[] {0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f}, 6)),
+        "K",
+        20L,
+        "N",
+        3L,
+        "bits",
+        4L,
+        "block_size",
+        16L);
     add("plain", MS + "Gelu", 1, List.of(f32(3, 8)));
     add("plain", MS + "BiasGelu", 1, List.of(f32(2, 3, 8), f32(8)));
     add("plain", MS + "FastGelu", 1, List.of(f32(2, 3, 8)));

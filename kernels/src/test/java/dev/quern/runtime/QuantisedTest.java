@@ -1,6 +1,7 @@
 package dev.quern.runtime;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.ModelProto;
@@ -267,6 +268,87 @@ class QuantisedTest {
     Graph graph = agree(model, Map.of("x", floats(2, 1, 5, k)), 1e-5);
     assertThat(graph.nodes()).hasSize(1);
     assertThat(graph.constants().get("w").type()).isEqualTo(DataType.FLOAT16);
+  }
+
+  /**
+   * MatMulNBits as ONNX Runtime computes it, for A of any rank: exactly, or, where accuracy_level
+   * says that A may be rounded to 8 bits, within what that costs.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "4, 32, 0, false, 1, 64, 17",
+    "4, 16, 0, true, 3, 48, 8",
+    "4, 128, 1, false, 5, 300, 12",
+    "4, 256, 0, true, 40, 513, 33",
+    "8, 32, 0, false, 1, 96, 9",
+    "8, 64, 0, true, 9, 100, 7",
+    "4, 32, 4, false, 1, 64, 40",
+    "4, 32, 4, true, 1, 300, 17",
+    "4, 64, 4, false, 3, 200, 8",
+    "4, 256, 4, true, 8, 600, 12",
+    "4, 16, 4, false, 33, 64, 20",
+  })
+  void productsWithBlocksAgree(int bits, int block, int level, boolean zeros, int m, int k, int n) {
+    int blocks = (k + block - 1) / block;
+    ModelBuilder model = new ModelBuilder(17);
+    model.input("x", DataType.FLOAT, "batch", "seq", Integer.toString(k));
+    model.constant("w", bytes(1, DataType.UINT8, n, blocks, (long) block * bits / 8));
+    float[] scales = new float[n * blocks];
+    for (int i = 0; i < scales.length; i++) {
+      scales[i] = 0.01f + 0.001f * (i % 13);
+    }
+    model.constant("s", ModelBuilder.tensor(scales, (long) n * blocks));
+    model.constant("z", bytes(2, DataType.UINT8, (long) n * ((blocks * bits + 7) / 8)));
+    model.constant("bias", ModelBuilder.tensor(scales(n), n));
+    model.node(
+        "MatMulNBits",
+        zeros ? List.of("x", "w", "s", "z") : List.of("x", "w", "s"),
+        List.of("product"),
+        "K",
+        k,
+        "N",
+        n,
+        "bits",
+        bits,
+        "block_size",
+        block,
+        "accuracy_level",
+        level);
+    model.domain("com.microsoft");
+    model.node("Add", List.of("product", "bias"), List.of("y"));
+    model.output("y", DataType.FLOAT);
+    Tensor x = floats(3, 1, 1, m, k);
+    // ONNX Runtime rounds A, too, where it is allowed to: both may be off, relative to the largest.
+    double tolerance = level == 4 ? 0.06 : 1e-5;
+    Graph graph = agree(model, model.build(), Map.of("x", x), tolerance);
+    assertThat(graph.nodes()).hasSize(1);
+  }
+
+  /** What the kernels cannot do is refused by name. */
+  @Test
+  void productsThatReorderAreRefused() {
+    ModelBuilder model = new ModelBuilder(17);
+    model.input("x", DataType.FLOAT, "m", "32");
+    model.constant("w", bytes(1, DataType.UINT8, 4, 1, 16));
+    model.constant("s", ModelBuilder.tensor(scales(4), 4));
+    model.constant("g", ModelBuilder.raw(DataType.INT32, new byte[128], 32));
+    model.node(
+        "MatMulNBits",
+        List.of("x", "w", "s", "", "g"),
+        List.of("y"),
+        "K",
+        32,
+        "N",
+        4,
+        "bits",
+        4,
+        "block_size",
+        32);
+    model.domain("com.microsoft");
+    model.output("y", DataType.FLOAT);
+    assertThatThrownBy(() -> load(Bytes.of(model.build())))
+        .hasMessageContaining("MatMulNBits")
+        .hasMessageContaining("g_idx");
   }
 
   private static TensorProto halves(long seed, long... dims) {

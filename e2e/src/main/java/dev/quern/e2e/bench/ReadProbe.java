@@ -11,24 +11,26 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A loop that reads a memory larger than the caches and does next to nothing else: as many streams
- * side by side as panels of weights are read, since one stream alone does not fill the bandwidth.
+ * A loop that reads a memory larger than the caches and does next to nothing else: some streams
+ * side by side, since one alone does not fill the bandwidth.
  */
 final class ReadProbe {
-  /** Bytes that one turn reads. */
-  static final int BYTES = 96 << 20;
-
-  /** Pages of memory that the probe wants. */
-  static final int PAGES = BYTES >> 16;
+  /** How many streams to try: which number is best depends on the machine. */
+  static final List<Integer> STREAMS = List.of(2, 4, 8);
 
   private static final int SUMS = 8;
 
+  /** Vectors of a stream that a pass reads: a cache line. */
   private static final int UNROLL = 4;
 
   private ReadProbe() {}
 
-  /** A module whose export {@code peak(turns: i32): f32} reads the memory so many times. */
-  static byte[] module() {
+  /**
+   * A module whose export {@code peak(turns: i32): f32} reads the memory so many times.
+   *
+   * @param bytes of the memory, a multiple of 64 KB
+   */
+  static byte[] module(int streams, int bytes) {
     return WasmModule.build(
             module -> {
               module.importMemory(false);
@@ -44,7 +46,7 @@ final class ReadProbe {
                         for (int i = 0; i < SUMS; i++) {
                           sums.add(code.local(ValueType.V128, "sum" + i));
                         }
-                        code.i32(BYTES / SUMS).set(end);
+                        code.i32(bytes / streams).set(end);
                         code.whileLess(
                             turn,
                             code.parameter(0),
@@ -56,10 +58,11 @@ final class ReadProbe {
                                   end,
                                   16 * UNROLL,
                                   () -> {
-                                    for (int i = 0; i < SUMS * UNROLL; i++) {
+                                    for (int i = 0; i < streams * UNROLL; i++) {
                                       Local sum = sums.get(i % SUMS);
-                                      long from = (long) BYTES / SUMS * (i % SUMS);
-                                      code.get(sum).get(at).mem(V128_LOAD, from + 16L * (i / SUMS));
+                                      long from = (long) bytes / streams * (i % streams);
+                                      from += 16L * (i / streams);
+                                      code.get(sum).get(at).mem(V128_LOAD, from);
                                       code.op(V128_OR).set(sum);
                                     }
                                   });

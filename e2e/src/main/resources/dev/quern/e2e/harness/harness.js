@@ -25,11 +25,26 @@ const opened = new Map();
 /** Probes of the peak, by address. */
 const peaks = new Map();
 
-/** A memory whose pages are there: those that nobody wrote to would all be read as one. */
-function touched(pages) {
-  const memory = new WebAssembly.Memory({ initial: pages });
-  new Uint8Array(memory.buffer).fill(1);
-  return memory;
+/** Workers that read their own memories, by their number, and which of the modules reads fastest. */
+const readers = new Map();
+
+function ask(workers, request) {
+  return Promise.all(
+    workers.map((worker) => {
+      const answer = new Promise((resolve, reject) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = (event) => reject(new Error(event.message));
+      });
+      worker.postMessage(request);
+      return answer;
+    }),
+  );
+}
+
+/** GB/s of all workers together. */
+async function rate(workers, which, turns) {
+  const rates = await ask(workers, { which, turns });
+  return rates.reduce((sum, each) => sum + each, 0) / 1e6;
 }
 
 function find(id) {
@@ -184,12 +199,33 @@ const calls = {
     return response.json();
   },
 
-  /** GFLOP/s (or GB/s) of a module's export `peak(turns)`, which does `flops` operations (or reads so many bytes of a memory of `pages`) a turn; about 20 ms, after a first warm call. */
-  async peak({ url, flops, pages }) {
+  /**
+   * GB/s that `threads` workers read memories of `pages` with, by the module that proved fastest when it was asked for the first time.
+   * Answers `which` that is, too.
+   */
+  async read({ worker, urls, pages, threads, turns }) {
+    let reader = readers.get(threads);
+    if (!reader) {
+      const workers = Array.from({ length: threads }, () => new Worker(worker));
+      await ask(workers, { urls, pages });
+      const tried = [];
+      for (let which = 0; which < urls.length; which++) {
+        const rates = [];
+        for (let i = 0; i < 5; i++) rates.push(await rate(workers, which, turns));
+        tried.push(rates.sort((a, b) => a - b)[2]);
+      }
+      reader = { workers, which: tried.indexOf(Math.max(...tried)) };
+      readers.set(threads, reader);
+    }
+    return { rate: await rate(reader.workers, reader.which, turns), which: reader.which };
+  },
+
+  /** GFLOP/s of a module's export `peak(turns)`, which does `flops` operations a turn; about 20 ms, after a first warm call. */
+  async peak({ url, flops }) {
     let probe = peaks.get(url);
     if (!probe) {
-      const { instance } = await WebAssembly.instantiate(await bytesOf(url), pages ? { env: { memory: touched(pages) } } : {});
-      probe = { run: instance.exports.peak, turns: pages ? 1 : 1000 };
+      const { instance } = await WebAssembly.instantiate(await bytesOf(url));
+      probe = { run: instance.exports.peak, turns: 1000 };
       peaks.set(url, probe);
       for (let spent = 0; spent < 20; ) {
         probe.turns *= 2;
