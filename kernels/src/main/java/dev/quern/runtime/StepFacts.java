@@ -2,7 +2,6 @@ package dev.quern.runtime;
 
 import dev.quern.kernel.GatherKernel;
 import dev.quern.kernel.KernelSpec;
-import dev.quern.plan.Activation;
 import dev.quern.plan.Arg;
 import dev.quern.plan.Base;
 import dev.quern.plan.Plan;
@@ -80,11 +79,13 @@ public record StepFacts(
   }
 
   private static double size(Plan plan, Base base, Map<String, Long> symbols) {
-    if (base instanceof Base.OfActivation(int id)) {
-      Activation activation = plan.activations().get(id);
-      return activation.bytes().evaluate(symbols);
-    }
-    Weight weight = plan.weights().get(((Base.OfWeight) base).id());
-    return weight.packed() ? WeightLoader.bytes(weight) : weight.parts().get(0).data().size();
+    return switch (base) {
+      case Base.OfActivation(int id) -> plan.activations().get(id).bytes().evaluate(symbols);
+      case Base.OfWeight(int id) -> {
+        Weight weight = plan.weights().get(id);
+        yield weight.packed() ? WeightLoader.bytes(weight) : weight.parts().get(0).data().size();
+      }
+      case Base.OfFact fact -> 0;
+    };
   }
 }

@@ -100,7 +100,10 @@ class QuantisedTest {
     Map<String, Tensor> reference = Interpreter.run(plain, inputs);
     Map<String, Tensor> optimised = Interpreter.run(graph, inputs);
     try (JavetMachine machine = JavetMachine.create()) {
-      Map<String, Tensor> found = ModelRunner.load(machine, graph, Limits.DEFAULT, 0).run(inputs);
+      ModelRunner runner = ModelRunner.load(machine, graph, Limits.DEFAULT, 0);
+      Map<String, Tensor> found = runner.run(inputs);
+      // What a profile says of the steps, whatever their operands are.
+      assertThat(StepFacts.of(runner)).hasSize(runner.plan().steps().size());
       assertThat(found.keySet()).isEqualTo(wanted.keySet());
       wanted.forEach((name, tensor) -> {
         Tensors.assertClose(reference.get(name), tensor, tolerance);
