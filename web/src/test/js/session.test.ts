@@ -79,6 +79,7 @@ class Doubler {
         capabilities: CAPABILITIES,
         cancel: this.cancel,
         phases: { parse: 1 },
+        version: '7',
       });
     } else if (type === 'run' && !this.hang) {
       const { dims, data } = inputs.x ?? inputs.input_ids;
@@ -258,11 +259,14 @@ test('the server’s schedules for the device are offered to the engine', async 
 });
 
 test('nothing is sent to the server unless the site turns telemetry on', async () => {
-  const event = { type: 'inference', model: 'm', milliseconds: 3 };
   for (const telemetry of [false, true]) {
     engine();
-    const asked = fakeFetch({
-      'https://q.example/api/v1/telemetry': () => new Response('', { status: 202 }),
+    const sent: { events: Record<string, unknown>[] }[] = [];
+    fakeFetch({
+      'https://q.example/api/v1/telemetry': (init) => {
+        sent.push(JSON.parse(String(init?.body)));
+        return new Response('', { status: 202 });
+      },
     });
     const session = await Session.create(new ArrayBuffer(3), {
       telemetry,
@@ -270,9 +274,18 @@ test('nothing is sent to the server unless the site turns telemetry on', async (
       server: 'https://q.example/',
     });
     await settle();
-    doubler.say({ type: 'telemetry', event });
+    await session.run({ x: X() });
+    await session.run({ x: X() });
     await session.release();
-    same(asked.length, telemetry ? 1 : 0);
+    same(sent.length, telemetry ? 1 : 0);
+    if (telemetry) {
+      const common = { model: 'bytes', device: CAPABILITIES.class, engine: '7' };
+      const [load, ...runs] = sent[0]!.events.map(({ browser, ...event }) => event);
+      same(load, { type: 'load', ...common, phases: { parse: 1, firstRun: 2 } });
+      same(runs.length, 2);
+      const run = { threads: 1, shape: '2x2', milliseconds: 2, first: true };
+      same(runs[0], { type: 'inference', ...common, ...run });
+    }
   }
 });
 

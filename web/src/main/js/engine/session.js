@@ -103,12 +103,10 @@ export class Session {
       records: request.records ?? [],
       profile: request.profile ?? null,
       threads: request.threads ?? 0,
-      browser: request.labels?.browser ?? '',
+      browser: request.browser ?? '',
     });
     this.cancelWord = features.shared ? new Int32Array(memory.buffer, CANCEL, 1) : null;
-    this.labels = request.labels ?? {};
     this.lock = request.lock ?? null;
-    this.phases = { engine: loaded.engineMilliseconds, download: milliseconds, ...created.phases };
     this.unmeasured = created.unmeasured;
     if (this.unmeasured) this.sliceMilliseconds = IDLE_SLICE_MILLISECONDS[0]; // the first call comes soon
     this.takeThreads(created.threads);
@@ -123,7 +121,8 @@ export class Session {
       threads: this.threads,
       capabilities: this.capabilities,
       cancel: this.cancelWord,
-      phases: this.phases,
+      phases: { engine: loaded.engineMilliseconds, download: milliseconds, ...created.phases },
+      version: this.engine.version(),
     };
   }
 
@@ -214,7 +213,6 @@ export class Session {
     const tensors = takeOutputs(result.outputs, this.machine);
     const milliseconds = performance.now() - start;
     this.forward(result.events);
-    this.report(milliseconds, result);
     const [least, most] = IDLE_SLICE_MILLISECONDS;
     const share = this.unmeasured ? MEASURE_SLICE_SHARE : IDLE_SLICE_SHARE;
     this.sliceMilliseconds = Math.min(most, Math.max(least, share * milliseconds));
@@ -225,25 +223,6 @@ export class Session {
     this.planSlice();
     const { shape, first, flops } = result;
     return { outputs: tensors, milliseconds, shape, first, flops };
-  }
-
-  report(milliseconds, { shape, first }) {
-    const common = {
-      model: this.labels.model ?? '',
-      device: this.capabilities.class,
-      browser: this.labels.browser ?? '',
-      engine: this.engine.version(),
-    };
-    const event = (fields) => this.notify({ type: 'telemetry', event: { ...fields, ...common } });
-    if (this.phases) {
-      const { download, parse, pack, emit, compile } = this.phases;
-      event({
-        type: 'load',
-        phases: { download, parse, pack, emit, compile, firstRun: milliseconds },
-      });
-      this.phases = null;
-    }
-    event({ type: 'inference', threads: this.threads, shape, milliseconds, first });
   }
 
   schedules({ records }) {

@@ -76,6 +76,8 @@ export interface Opened {
   channel: Channel;
   created: CreateReply;
   manifest: Manifest | null;
+  /** How telemetry names the model and the browser. */
+  labels: { model: string; browser: string };
   telemetry: Telemetry | null;
 }
 
@@ -131,7 +133,7 @@ export async function openEngine(
         tune: options.tune,
         hidden: pageHidden(),
         lock,
-        labels: { browser, model: name },
+        browser,
       },
       {
         transfer: source.kind === 'bytes' ? [source.bytes] : [],
@@ -142,7 +144,13 @@ export async function openEngine(
     const telemetry = options.telemetry
       ? new Telemetry(addressOf(options.telemetry, 'api/v1/telemetry', options.server))
       : null;
-    return { channel: ready, created: reply, manifest, telemetry };
+    return {
+      channel: ready,
+      created: reply,
+      manifest,
+      labels: { model: name, browser },
+      telemetry,
+    };
   } catch (thrown) {
     const error = asQuernError(thrown);
     channel?.close(error);

@@ -91,7 +91,7 @@ export interface CreateRequest {
   tune: boolean;
   hidden: boolean;
   lock: string | null;
-  labels: { browser: string; model: string };
+  browser: string;
 }
 
 export interface CreateReply {
@@ -102,6 +102,8 @@ export interface CreateReply {
   capabilities: Capabilities;
   cancel: Int32Array | null;
   phases: Record<string, number>;
+  /** The engine's. */
+  version: string;
 }
 
 export interface RunReply {
@@ -174,8 +176,7 @@ export type Notification =
   | { type: 'profile'; profile: { class: string } & Record<string, unknown> }
   | { type: 'schedules'; rows: ScheduleRow[]; peakGflops: number | null }
   | { type: 'tuned'; record: ScheduleRecord; previous: string; ratio: number }
-  | { type: 'refused'; kernel: string; bucket: string; schedule: string; reason: string }
-  | { type: 'telemetry'; event: { type: string } & Record<string, unknown> };
+  | { type: 'refused'; kernel: string; bucket: string; schedule: string; reason: string };
 
 export type Reply =
   | { id: number; ok: true; value: unknown }

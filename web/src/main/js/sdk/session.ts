@@ -79,10 +79,12 @@ export class Session extends EventTarget {
   readonly #channel: Channel;
   readonly #created: CreateReply;
   readonly #telemetry: Telemetry | null;
+  readonly #labels: Opened['labels'];
   readonly #watchVisibility: () => void;
   readonly manifest: Manifest | null;
   readonly #leaveCores = joinCores();
   #tune: boolean;
+  #reported = false;
   #queue: Promise<unknown> = Promise.resolve();
   #released: QuernError | null = null;
 
@@ -92,6 +94,7 @@ export class Session extends EventTarget {
     this.#created = opened.created;
     this.manifest = opened.manifest;
     this.#telemetry = opened.telemetry;
+    this.#labels = opened.labels;
     this.#tune = tune;
     this.#watchVisibility = () => void this.#tellTuning();
     globalThis.document?.addEventListener('visibilitychange', this.#watchVisibility);
@@ -189,6 +192,7 @@ export class Session extends EventTarget {
     });
     const { outputs, ...engineTiming } = reply;
     const timing = { ...engineTiming, roundTrip };
+    this.#report(timing);
     this.#emit('latency', timing);
     return {
       ...timing,
@@ -296,11 +300,24 @@ export class Session extends EventTarget {
     if (notification.type === 'tuned') {
       void memory.keep(notification.record);
       this.#telemetry?.add({ type: 'schedule', record: notification.record });
-    } else if (notification.type === 'telemetry') {
-      this.#telemetry?.add(notification.event);
-      return;
     }
     this.#emit(type, detail);
+  }
+
+  /** Numbers of a run for the site, if it wants them. */
+  #report({ shape, milliseconds, first }: Timing): void {
+    if (!this.#telemetry) {
+      return;
+    }
+    const { capabilities, version, threads } = this.#created;
+    const common = { ...this.#labels, device: capabilities.class, engine: version };
+    if (!this.#reported) {
+      this.#reported = true;
+      const { download, parse, pack, emit, compile } = this.#created.phases;
+      const phases = { download, parse, pack, emit, compile, firstRun: milliseconds };
+      this.#telemetry.add({ type: 'load', phases, ...common });
+    }
+    this.#telemetry.add({ type: 'inference', threads, shape, milliseconds, first, ...common });
   }
 
   #emit(type: string, detail: unknown): void {
