@@ -25,7 +25,12 @@ let doubler: Doubler;
 
 class Doubler {
   readonly told: Message[] = [];
-  readonly cancel = new Int32Array(new SharedArrayBuffer(4));
+  /** What the engine shares with the page: the words of Control, then an input and an output of 16 bytes. */
+  readonly memory = { buffer: new SharedArrayBuffer(1024 + 32) };
+  readonly words = new Int32Array(this.memory.buffer);
+  /** Whether runs may be repeated by their addresses, and the status that such a run ends with. */
+  repeatable = false;
+  status = 0;
   ended = false;
   hang = false;
   /** Workers of this run that never answer their start, as Firefox's sometimes do not. */
@@ -58,6 +63,20 @@ class Doubler {
     this.onmessage?.({ data: notification });
   }
 
+  #prepared(dims: number[]) {
+    const y = { name: 'y', type: 'float32', dims, address: 1040 };
+    const version = this.words[VERSION];
+    return {
+      program: 512,
+      steps: 3,
+      inputs: { x: 1024 },
+      outputs: [y],
+      shape: '2x2',
+      flops: 10,
+      version,
+    };
+  }
+
   #answer({ id, type, inputs }: Message): void {
     if (this.#deaf) {
       return;
@@ -77,7 +96,7 @@ class Doubler {
         device: 'wasm',
         threads: 1,
         capabilities: CAPABILITIES,
-        cancel: this.cancel,
+        memory: this.memory,
         phases: { parse: 1 },
         version: '7',
       });
@@ -91,14 +110,22 @@ class Doubler {
         shape: dims.join('x'),
         first: true,
         flops: 10,
+        threads: 1,
+        prepared: this.repeatable ? this.#prepared(dims) : null,
       });
-    } else if (type !== 'run') {
+    } else if (type === 'repeat' && !this.hang) {
+      const floats = new Float32Array(this.memory.buffer, 1024);
+      floats.subarray(0, 4).forEach((x, i) => (floats[4 + i] = 2 * x));
+      reply({ status: this.status, milliseconds: 1 });
+    } else if (type !== 'run' && type !== 'repeat') {
       reply(type === 'schedules' ? { adopted: 1, refused: [] } : null);
     }
   }
 }
 
 let setUp: Partial<Doubler> = {};
+
+const [VERSION, HELD, CANCEL] = [24, 25, 64];
 
 function engine(set: Partial<Doubler> = {}): void {
   setUp = set;
@@ -189,7 +216,7 @@ test('a release during a run ends it as released', async () => {
   await fails('released', 'released', () => run);
   await fails('released', 'released', () => next);
   await released;
-  same(Atomics.load(doubler.cancel, 0), -1);
+  same(Atomics.load(doubler.words, CANCEL), -1);
   same(doubler.ended, true);
 });
 
@@ -201,10 +228,81 @@ test('a cancelled run writes its id into the cancel word', async () => {
   await settle();
   controller.abort();
   const { id } = doubler.told.find((message) => message.type === 'run')!;
-  same(Atomics.load(doubler.cancel, 0), id);
+  same(Atomics.load(doubler.words, CANCEL), id);
   doubler.onmessage!({ data: { id, ok: false, error: { code: 'aborted', message: 'x' } } });
   await fails('aborted', 'cancelled', () => run);
   await session.release();
+});
+
+/** Runs the model on [[1, 2], [3, 4]] and tells by which request. */
+async function way(session: Session): Promise<string> {
+  const { y } = await session.run({ x: X() });
+  same(y!.data, Float32Array.of(2, 4, 6, 8));
+  return doubler.told.at(-1)!.type;
+}
+
+test('a run is repeated by its addresses until the engine has changed them', async () => {
+  engine({ repeatable: true });
+  const session = await Session.create(new ArrayBuffer(3));
+  same([await way(session), await way(session), await way(session)], ['run', 'repeat', 'repeat']);
+  const { id: _, ...told } = doubler.told.at(-1)!;
+  same(told, { type: 'repeat', program: 512, steps: 3 });
+  const { milliseconds, first, shape } = await session.measure({ x: X() });
+  same([milliseconds, first, shape], [1, false, '2x2']);
+  await session.run({ x: new Tensor('float32', [1, 2], [1, 2]) });
+  same(doubler.told.at(-1)!.type, 'run');
+  await session.run({ x: X() }, { outputs: ['y'] });
+  same(doubler.told.at(-1)!.type, 'run');
+  doubler.words[VERSION]!++;
+  same([await way(session), await way(session)], ['run', 'repeat']);
+  await session.release();
+});
+
+test('while the engine uses the memory a run goes through it, and memory is let go after each', async () => {
+  engine({ repeatable: true });
+  const session = await Session.create(new ArrayBuffer(3));
+  same([await way(session), await way(session)], ['run', 'repeat']);
+  Atomics.store(doubler.words, HELD, 2);
+  same(await way(session), 'run');
+  same(Atomics.load(doubler.words, HELD), 2);
+  Atomics.store(doubler.words, HELD, 0);
+  same(await way(session), 'repeat');
+  same(Atomics.load(doubler.words, HELD), 0);
+  await session.release();
+});
+
+test('a repeated run that fails is run by the engine, which says why', async () => {
+  engine({ repeatable: true, status: 2 });
+  const session = await Session.create(new ArrayBuffer(3));
+  same(await way(session), 'run');
+  doubler.told.length = 0;
+  same(await way(session), 'run');
+  same(
+    doubler.told.map(({ type }) => type),
+    ['repeat', 'run'],
+  );
+  same(Atomics.load(doubler.words, HELD), 0);
+  await session.release();
+});
+
+test('a repeated run can be cancelled, and ends with the session', async () => {
+  engine({ repeatable: true });
+  const session = await Session.create(new ArrayBuffer(3));
+  await way(session);
+  doubler.hang = true;
+  const controller = new AbortController();
+  const run = session.run({ x: X() }, { signal: controller.signal });
+  await settle();
+  controller.abort();
+  const { id, type } = doubler.told.find((message) => message.type === 'repeat')!;
+  same([type, Atomics.load(doubler.words, CANCEL)], ['repeat', id]);
+  doubler.onmessage!({ data: { id, ok: false, error: { code: 'aborted', message: 'x' } } });
+  await fails('aborted', 'cancelled', () => run);
+  const other = session.run({ x: X() });
+  await settle();
+  const released = session.release();
+  await fails('released', 'released', () => other);
+  await released;
 });
 
 test('a model that the engine refuses ends the worker', async () => {

@@ -8,7 +8,9 @@ import { describeInputs, takeOutputs, typeName } from './tensors.js';
 
 // dev.quern.runtime.Control
 const FREE = 1024;
+const HELD = 100;
 const CANCEL = 256;
+const CANCELLED = 1;
 const PROGRESS_MILLISECONDS = 50;
 /** A call that comes during a slice waits for its end: at most this part of what calls take, within limits. */
 const IDLE_SLICE_SHARE = 0.4;
@@ -105,7 +107,7 @@ export class Session {
       threads: request.threads ?? 0,
       browser: request.browser ?? '',
     });
-    this.cancelWord = features.shared ? new Int32Array(memory.buffer, CANCEL, 1) : null;
+    this.words = features.shared ? new Int32Array(memory.buffer, 0, 128) : null;
     this.lock = request.lock ?? null;
     this.unmeasured = created.unmeasured;
     if (this.unmeasured) this.sliceMilliseconds = IDLE_SLICE_MILLISECONDS[0]; // the first call comes soon
@@ -120,7 +122,7 @@ export class Session {
       device,
       threads: this.threads,
       capabilities: this.capabilities,
-      cancel: this.cancelWord,
+      memory: features.shared ? memory : null,
       phases: { engine: loaded.engineMilliseconds, download: milliseconds, ...created.phases },
       version: this.engine.version(),
     };
@@ -194,18 +196,7 @@ export class Session {
   }
 
   run({ id, inputs, outputs }) {
-    if (this.cancelWord) {
-      if (Atomics.load(this.cancelWord, 0) === id) {
-        throw new EngineError('aborted', 'The request was cancelled.');
-      }
-      Atomics.store(this.cancelWord, 0, 0);
-    }
-    if (this.trap) {
-      throw new EngineError(
-        'engine',
-        `A compute thread failed: ${this.trap}. Release the session and create it again.`,
-      );
-    }
+    this.admit(id);
     const start = performance.now();
     const { described, views } = describeInputs(inputs);
     this.machine.setInputs(views);
@@ -217,12 +208,54 @@ export class Session {
     const share = this.unmeasured ? MEASURE_SLICE_SHARE : IDLE_SLICE_SHARE;
     this.sliceMilliseconds = Math.min(most, Math.max(least, share * milliseconds));
     this.ran = true;
-    // Calls that follow one another closely are not held up by slices: the search goes on inside them.
+    this.putOffSlice();
+    const { shape, first, flops } = result;
+    const prepared = result.prepared && {
+      ...result.prepared,
+      outputs: result.outputs.map(({ name, type, dims, address }) => ({
+        name,
+        type: typeName(type),
+        dims,
+        address,
+      })),
+      shape,
+      flops,
+    };
+    return { outputs: tensors, milliseconds, shape, first, flops, threads: this.threads, prepared };
+  }
+
+  /** Runs a program that the page has written the inputs of, and will read the outputs of. */
+  repeat({ id, program, steps }) {
+    this.admit(id);
+    const start = performance.now();
+    const status = this.machine.host.run(program, 0, steps);
+    const milliseconds = performance.now() - start;
+    if (status === CANCELLED) throw new EngineError('aborted', 'The request was cancelled.');
+    if (this.timer) this.putOffSlice();
+    return { status, milliseconds };
+  }
+
+  /** Refuses a run that was cancelled before it began, or that cannot end. */
+  admit(id) {
+    if (this.words) {
+      if (Atomics.load(this.words, CANCEL / 4) === id) {
+        throw new EngineError('aborted', 'The request was cancelled.');
+      }
+      Atomics.store(this.words, CANCEL / 4, 0);
+    }
+    if (this.trap) {
+      throw new EngineError(
+        'engine',
+        `A compute thread failed: ${this.trap}. Release the session and create it again.`,
+      );
+    }
+  }
+
+  /** Calls that follow one another closely are not held up by slices: the search goes on inside them. */
+  putOffSlice() {
     clearTimeout(this.timer);
     this.timer = null;
     this.planSlice();
-    const { shape, first, flops } = result;
-    return { outputs: tensors, milliseconds, shape, first, flops };
   }
 
   schedules({ records }) {
@@ -266,6 +299,14 @@ export class Session {
     const { timer } = this;
     const work = () => {
       if (timer !== this.timer) return false; // stopped while it waited for the lock
+      if (!this.hold()) return true; // the page is about to run, or still reads what a run gave
+      try {
+        return search();
+      } finally {
+        this.letGo();
+      }
+    };
+    const search = () => {
       const { more, unmeasured, threads, events } = call(this.engine, 'tune', {
         milliseconds: this.sliceMilliseconds,
       });
@@ -292,6 +333,15 @@ export class Session {
       this.timer = null;
       if (more) this.planSlice();
     }
+  }
+
+  /** Keeps the page from writing inputs while the engine measures. */
+  hold() {
+    return !this.words || Atomics.compareExchange(this.words, HELD / 4, 0, 2) === 0;
+  }
+
+  letGo() {
+    if (this.words) Atomics.store(this.words, HELD / 4, 0);
   }
 
   forward(events) {

@@ -54,6 +54,8 @@ function handle(request) {
   switch (request.type) {
     case 'run':
       return session.run(request);
+    case 'repeat':
+      return session.repeat(request);
     case 'schedules':
       return session.schedules(request);
     case 'tuning':

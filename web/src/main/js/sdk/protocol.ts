@@ -100,7 +100,8 @@ export interface CreateReply {
   device: 'wasm' | 'reference';
   threads: number;
   capabilities: Capabilities;
-  cancel: Int32Array | null;
+  /** Where it is shared: the kernels' memory. */
+  memory: WebAssembly.Memory | null;
   phases: Record<string, number>;
   /** The engine's. */
   version: string;
@@ -112,6 +113,23 @@ export interface RunReply {
   shape: string;
   first: boolean;
   flops: number;
+  /** Fewer than there are, once it was measured that more are no faster. */
+  threads: number;
+  /** How the page repeats this run by itself; null where the engine has to take part. */
+  prepared: Prepared | null;
+}
+
+/** A run by its addresses in shared memory. */
+export interface Prepared {
+  /** Address of the program, and how many steps it has. */
+  program: number;
+  steps: number;
+  inputs: Record<string, number>;
+  outputs: { name: string; type: TensorType; dims: number[]; address: number }[];
+  shape: string;
+  flops: number;
+  /** The value of Control.VERSION for which it holds. */
+  version: number;
 }
 
 export interface DescribeReply {
@@ -157,6 +175,11 @@ export interface Requests {
   run: {
     carries: { inputs: Record<string, WireTensor>; outputs: string[] | null };
     value: RunReply;
+  };
+  /** Runs a program whose inputs lie in shared memory; a status that is not 0 tells that it failed. */
+  repeat: {
+    carries: { program: number; steps: number };
+    value: { status: number; milliseconds: number };
   };
   schedules: {
     carries: { records: ScheduleRecord[] };

@@ -1,4 +1,4 @@
-import type { Channel } from './channel.js';
+import type { Channel, RequestOptions } from './channel.js';
 import { holdingCores, joinCores } from './cores.js';
 import { QuernError, throwIfAborted } from './errors.js';
 import { SILENCE, memory, openEngine, pageHidden, type Opened } from './opening.js';
@@ -20,6 +20,7 @@ import type {
   ValueInfo,
 } from './protocol.js';
 import { findModel, type Found, type ModelInput } from './source.js';
+import { Repeats, type Call, type Ran } from './repeats.js';
 import type { Telemetry } from './telemetry.js';
 import { Tensor, fromWireTensor, toWire } from './tensor.js';
 
@@ -80,6 +81,8 @@ export class Session extends EventTarget {
   readonly #created: CreateReply;
   readonly #telemetry: Telemetry | null;
   readonly #labels: Opened['labels'];
+  /** Where memory is shared. */
+  readonly #repeats: Repeats | null;
   readonly #watchVisibility: () => void;
   readonly manifest: Manifest | null;
   readonly #leaveCores = joinCores();
@@ -95,6 +98,7 @@ export class Session extends EventTarget {
     this.manifest = opened.manifest;
     this.#telemetry = opened.telemetry;
     this.#labels = opened.labels;
+    this.#repeats = opened.created.memory && new Repeats(opened.created.memory);
     this.#tune = tune;
     this.#watchVisibility = () => void this.#tellTuning();
     globalThis.document?.addEventListener('visibilitychange', this.#watchVisibility);
@@ -166,39 +170,54 @@ export class Session extends EventTarget {
   /** Runs the model like `run`, and says how long it took. */
   async measure(inputs: Record<string, Tensor>, options: RunOptions = {}): Promise<Measured> {
     this.#checkInputs(inputs);
-    const { signal } = options;
-    throwIfAborted(signal);
+    throwIfAborted(options.signal);
     const turn = this.#queue.then(() =>
       holdingCores(async () => {
-        throwIfAborted(signal);
-        const wire = Object.fromEntries(Object.entries(inputs).map(([n, t]) => [n, toWire(t)]));
+        throwIfAborted(options.signal);
         const started = performance.now();
-        const reply = await this.#channel.request(
-          'run',
-          { inputs: wire, outputs: options.outputs ?? null },
-          {
-            transfer: Object.values(wire).map((tensor) => tensor.data.buffer as ArrayBuffer),
-            signal,
-            silence: options.timeout ?? SILENCE.run,
-            onAbort: (id) => this.#cancelWord(id),
-          },
-        );
-        return { reply, roundTrip: performance.now() - started };
+        const ran = (await this.#repeat(inputs, options)) ?? (await this.#runAnew(inputs, options));
+        return { ...ran, roundTrip: performance.now() - started };
       }),
     );
     this.#queue = turn.catch(() => undefined);
-    const { reply, roundTrip } = await turn.catch((thrown) => {
+    const measured = await turn.catch((thrown) => {
       throw this.#released ?? thrown;
     });
-    const { outputs, ...engineTiming } = reply;
-    const timing = { ...engineTiming, roundTrip };
+    const { outputs: _, ...timing } = measured;
     this.#report(timing);
     this.#emit('latency', timing);
+    return measured;
+  }
+
+  /** A run like one before it; null where the engine has to take part. */
+  async #repeat(inputs: Record<string, Tensor>, options: RunOptions): Promise<Ran | null> {
+    const call: Call = (carries) =>
+      this.#channel.request('repeat', carries, this.#requestOptions(options));
+    return this.#repeats ? this.#repeats.run(inputs, options.outputs ?? null, call) : null;
+  }
+
+  async #runAnew(inputs: Record<string, Tensor>, options: RunOptions): Promise<Ran> {
+    const wanted = options.outputs ?? null;
+    const wire = Object.fromEntries(Object.entries(inputs).map(([n, t]) => [n, toWire(t)]));
+    const transfer = Object.values(wire).map((tensor) => tensor.data.buffer as ArrayBuffer);
+    const { outputs, prepared, threads, ...timing } = await this.#channel.request(
+      'run',
+      { inputs: wire, outputs: wanted },
+      { ...this.#requestOptions(options), transfer },
+    );
+    this.#created.threads = threads;
+    if (prepared) {
+      this.#repeats?.keep(inputs, wanted, prepared);
+    }
+    const tensors = Object.entries(outputs).map(([name, wire]) => [name, fromWireTensor(wire)]);
+    return { ...timing, outputs: Object.fromEntries(tensors) };
+  }
+
+  #requestOptions({ signal, timeout }: RunOptions): RequestOptions {
     return {
-      ...timing,
-      outputs: Object.fromEntries(
-        Object.entries(outputs).map(([name, tensor]) => [name, fromWireTensor(tensor)]),
-      ),
+      signal: signal ?? null,
+      silence: timeout ?? SILENCE.run,
+      onAbort: (id) => this.#repeats?.cancel(id),
     };
   }
 
@@ -240,7 +259,7 @@ export class Session extends EventTarget {
     if (!this.#channel.closed) {
       this.#leaveCores();
       // The engine ends its compute workers itself; one that is busy is ended from here a moment later.
-      this.#cancelWord(-1);
+      this.#repeats?.cancel(-1);
       await Promise.race([
         this.#channel.request('release', {}).catch(() => undefined),
         new Promise((resolve) => setTimeout(resolve, SILENCE.release)),
@@ -248,12 +267,6 @@ export class Session extends EventTarget {
       this.#channel.close(this.#released);
     }
     await this.#telemetry?.close();
-  }
-
-  #cancelWord(id: number): void {
-    if (this.#created.cancel) {
-      Atomics.store(this.#created.cancel, 0, id);
-    }
   }
 
   async #tellTuning(): Promise<void> {

@@ -157,6 +157,28 @@ export function toWire(tensor: Tensor): WireTensor {
   return { type: tensor.type, dims: [...tensor.dims], data: tensor.data.slice() as TensorData };
 }
 
+/** Puts a tensor's elements into memory that the engine shares with the page. */
+export function writeTensor(memory: WebAssembly.Memory, address: number, { data }: Tensor): void {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  new Uint8Array(memory.buffer, address, data.byteLength).set(bytes);
+}
+
+/** A tensor whose elements are copied from there. */
+export function readTensor(
+  memory: WebAssembly.Memory,
+  address: number,
+  type: TensorType,
+  dims: readonly number[],
+): Tensor {
+  const shared = new ARRAYS[type](memory.buffer, address, sizeOf(dims));
+  // Making an array of an array, unlike slice, does not fill it with zeros first.
+  return new Tensor(
+    type,
+    new (ARRAYS[type] as Float32ArrayConstructor)(shared as Float32Array),
+    dims,
+  );
+}
+
 /** What the engine answered; checked like any tensor. */
 export function fromWireTensor(wire: WireTensor): Tensor {
   return new Tensor(wire.type, wire.data, wire.dims);

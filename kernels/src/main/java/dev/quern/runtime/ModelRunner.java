@@ -209,6 +209,19 @@ public final class ModelRunner {
     return key.toString();
   }
 
+  /**
+   * The program of the bound run: {@link Machine#run} of all its steps does what {@link #execute}
+   * does, as long as {@link Control#VERSION} stays.
+   */
+  public int program() {
+    return bound().address();
+  }
+
+  /** Says to those who repeat runs by their addresses that the next one has to be bound anew. */
+  public void outdate() {
+    machine.memory().putInt(Control.VERSION, machine.memory().getInt(Control.VERSION) + 1);
+  }
+
   /** The address of an input or output of the bound run. */
   public long address(String name) {
     return bound().arena()[plan.places().get(name)];
@@ -371,6 +384,7 @@ public final class ModelRunner {
       addresses[i] = arenaAt + arena.offset(i);
     }
     if (programs.size() == MOST_PROGRAMS) {
+      outdate();
       String oldest = programs.keySet().iterator().next();
       freePrograms.add(programs.remove(oldest).address());
     }
@@ -394,6 +408,7 @@ public final class ModelRunner {
     programs.clear();
     freePrograms.clear();
     current = null;
+    outdate();
     machine.memory().ensure(arenaAt);
     machine.memory().putInt(Control.SCRATCH, (int) scratchAt);
     machine.memory().putInt(Control.SCRATCH_STRIDE, (int) scratchStride);

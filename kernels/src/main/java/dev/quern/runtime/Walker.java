@@ -36,8 +36,11 @@ public final class Walker {
    */
   private static final int BARRIER_SPINS = 250_000;
 
-  /** Polls before an idle worker sleeps. */
-  private static final int IDLE_SPINS = 30000;
+  /**
+   * Polls before an idle worker sleeps, after a run and when it is woken: about a millisecond, in
+   * which a caller has looked at one run's outputs and begins the next one.
+   */
+  private static final int IDLE_SPINS = 800_000;
 
   /** One sleep at the barrier, and how many of them make an error: 20 s. */
   private static final long SLEEP_NANOSECONDS = 100_000_000L;
@@ -280,7 +283,8 @@ public final class Walker {
             code.i32(0).mem(I32_ATOMIC_LOAD, Control.EPOCH).tee(epoch);
             code.get(seen).op(I32_NE).brIf(woken);
             code.get(tries).i32(1).op(I32_SUB).tee(tries).brIf(again);
-            code.i32(1).set(tries);
+            // Woken without a command: one is about to come.
+            code.i32(IDLE_SPINS).set(tries);
             code.i32(0).get(seen).i64(-1).mem(MEMORY_ATOMIC_WAIT32, Control.EPOCH);
             code.op(DROP).br(again);
           }));

@@ -282,6 +282,11 @@ public final class Tuner {
     return (double) kernel.k() * kernel.n() * site.rows() * site.steps().size();
   }
 
+  /** Whether nothing is left to search for the sizes of the last inference. */
+  public boolean settled() {
+    return !searching || open().isEmpty();
+  }
+
   /** Whether every kernel and bucket that was seen so far is tuned. */
   public boolean finished() {
     for (SiteSearch search : searches.values()) {

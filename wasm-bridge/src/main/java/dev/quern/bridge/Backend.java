@@ -15,11 +15,22 @@ interface Backend {
       String name, DataType type, long[] dims, long address, long bytes, boolean staged) {}
 
   /**
+   * How to do a run again without the engine: write the inputs, run the steps of the program, read
+   * the outputs.
+   *
+   * @param program the address of the step records
+   * @param inputs addresses by name
+   * @param version of {@link dev.quern.runtime.Control#VERSION} for which all this holds
+   */
+  record Prepared(int program, int steps, Map<String, Long> inputs, int version) {}
+
+  /**
    * What a run gave.
    *
    * @param flops floating-point operations of its matrix products; 0 if they are not counted
+   * @param prepared null where the engine has to take part in the next run of these sizes
    */
-  record Result(List<Output> outputs, double flops) {}
+  record Result(List<Output> outputs, double flops, Prepared prepared) {}
 
   /**
    * Runs the model once.

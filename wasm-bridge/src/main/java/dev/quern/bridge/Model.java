@@ -138,7 +138,25 @@ final class Model {
         "shape", shape(inputs, false),
         "first", shapes.add(shape(inputs, true)),
         "flops", result.flops(),
+        "prepared", prepared(result.prepared()),
         "events", backend.events());
+  }
+
+  private static Object prepared(Backend.Prepared prepared) {
+    if (prepared == null) {
+      return null;
+    }
+    Map<String, Object> inputs = Reply.object();
+    prepared.inputs().forEach((name, address) -> inputs.put(name, (double) address));
+    return Reply.object(
+        "program",
+        (double) prepared.program(),
+        "steps",
+        prepared.steps(),
+        "inputs",
+        inputs,
+        "version",
+        prepared.version());
   }
 
   Map<String, Object> profile(Request request) {

@@ -40,7 +40,7 @@ final class ReferenceBackend implements Backend {
       placed.add(new Output(name, tensor.type(), tensor.dims(), at, bytes.length, true));
       at = (at + bytes.length + 63) & ~63L;
     }
-    return new Result(placed, 0);
+    return new Result(placed, 0, null);
   }
 
   @Override

@@ -192,7 +192,20 @@ final class WasmBackend implements Backend {
                 output.name(), output.type(), dims, runner.address(output.name()), bytes, false));
       }
     }
-    return new Result(placed, flops);
+    return new Result(placed, flops, prepared(inputs));
+  }
+
+  /** Where memory is shared and nothing is left to measure, the page can do without the engine. */
+  private Prepared prepared(Map<String, Input> inputs) {
+    if (!machine.features().threads() || profiler != null || !tuning.tuner().settled()) {
+      return null;
+    }
+    Map<String, Long> addresses = new LinkedHashMap<>();
+    for (String name : inputs.keySet()) {
+      addresses.put(name, runner.address(name));
+    }
+    int version = machine.memory().getInt(Control.VERSION);
+    return new Prepared(runner.program(), runner.plan().steps().size(), addresses, version);
   }
 
   @Override
@@ -213,11 +226,14 @@ final class WasmBackend implements Backend {
 
   @Override
   public Map<String, Object> add(List<?> records) {
+    // They come to serve when the engine takes part in a run.
+    runner.outdate();
     return tuning.add(records, RecordBook.Origin.SERVER);
   }
 
   @Override
   public void search(boolean on) {
+    runner.outdate();
     searching = on;
     // The search space depends on the profile.
     tuning.tuner().search(on && profiler == null);
