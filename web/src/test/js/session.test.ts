@@ -26,7 +26,7 @@ let doubler: Doubler;
 class Doubler {
   readonly told: Message[] = [];
   /** What the engine shares with the page: the words of Control, then an input and an output of 16 bytes. */
-  readonly memory = { buffer: new SharedArrayBuffer(1024 + 32) };
+  readonly memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   readonly words = new Int32Array(this.memory.buffer);
   /** Whether runs may be repeated by their addresses, and the status that such a run ends with. */
   repeatable = false;
@@ -117,6 +117,9 @@ class Doubler {
       const floats = new Float32Array(this.memory.buffer, 1024);
       floats.subarray(0, 4).forEach((x, i) => (floats[4 + i] = 2 * x));
       reply({ status: this.status, milliseconds: 1 });
+    } else if (type === 'share') {
+      const modules = [new WebAssembly.Module(DOUBLING)];
+      reply({ modules, installed: this.words[INSTALLED] });
     } else if (type !== 'run' && type !== 'repeat') {
       reply(type === 'schedules' ? { adopted: 1, refused: [] } : null);
     }
@@ -125,7 +128,17 @@ class Doubler {
 
 let setUp: Partial<Doubler> = {};
 
-const [VERSION, HELD, CANCEL] = [24, 25, 64];
+const [VERSION, HELD, INSTALLED, CANCEL] = [24, 25, 26, 64];
+
+/** `here`: doubles the vector at 1024 to 1040, and gives the word at 508. */
+const DOUBLING = Uint8Array.from([
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 0x60, 3, 0x7f, 0x7f, 0x7f, 1, 0x7f],
+  ...[2, 16, 1, 3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2, 3, 1, 1],
+  ...[3, 2, 1, 0, 7, 8, 1, 4, 104, 101, 114, 101, 0, 0],
+  ...[10, 34, 1, 32, 0, 0x41, 0x90, 8],
+  ...[0x41, 0x80, 8, 0xfd, 0, 4, 0, 0x41, 0x80, 8, 0xfd, 0, 4, 0, 0xfd, 0xe4, 1],
+  ...[0xfd, 11, 4, 0, 0x41, 0, 0x28, 2, 0xfc, 3, 11],
+]);
 
 function engine(set: Partial<Doubler> = {}): void {
   setUp = set;
@@ -244,7 +257,7 @@ async function way(session: Session): Promise<string> {
 test('a run is repeated by its addresses until the engine has changed them', async () => {
   engine({ repeatable: true });
   const session = await Session.create(new ArrayBuffer(3));
-  same([await way(session), await way(session), await way(session)], ['run', 'repeat', 'repeat']);
+  same([await way(session), await way(session)], ['run', 'repeat']);
   const { id: _, ...told } = doubler.told.at(-1)!;
   same(told, { type: 'repeat', program: 512, steps: 3 });
   const { milliseconds, first, shape } = await session.measure({ x: X() });
@@ -255,6 +268,29 @@ test('a run is repeated by its addresses until the engine has changed them', asy
   same(doubler.told.at(-1)!.type, 'run');
   doubler.words[VERSION]!++;
   same([await way(session), await way(session)], ['run', 'repeat']);
+  await session.release();
+});
+
+test('short runs are done on the page’s own thread, with the kernels as they are now', async () => {
+  engine({ repeatable: true });
+  const session = await Session.create(new ArrayBuffer(3));
+  const told = () => doubler.told.map(({ type }) => type).slice(2);
+  const runs = async (count: number) => {
+    doubler.told.length = 2;
+    for (let i = 0; i < count; i++) {
+      await way(session);
+      await settle();
+    }
+    return told();
+  };
+  // The first repeat tells that it is short; the next one asks for the kernels.
+  same(await runs(5), ['run', 'repeat', 'share', 'repeat']);
+  same(await runs(3), []);
+  doubler.words[INSTALLED]!++;
+  same(await runs(3), ['share', 'repeat']);
+  doubler.words[508 / 4] = 2; // a run here fails
+  same(await runs(1), ['run']);
+  doubler.words[508 / 4] = 0;
   await session.release();
 });
 

@@ -4,6 +4,7 @@ import { PAGE, accessTo, ensureMemory } from './memory.js';
 // dev.quern.runtime.Control
 const ERROR = 260;
 const ACKNOWLEDGED = 272;
+const INSTALLED = 104;
 const TABLE_SIZE = 1024;
 const TRAPPED = 4;
 
@@ -63,6 +64,8 @@ export function createMachine({ memory, shared, workers, features }) {
   const instances = [];
   let inputs = [];
   let walker = null;
+  let walkerModule = null;
+  let kernels = null;
   let failure = '';
 
   const attempt = (action) => {
@@ -120,8 +123,14 @@ export function createMachine({ memory, shared, workers, features }) {
         const module = new WebAssembly.Module(staged(length));
         const { exports } = new WebAssembly.Instance(module, { env });
         const parked = walker !== null;
-        if (exports.run) walker = exports;
+        if (exports.run) [walker, walkerModule] = [exports, module];
         if (workers.length) shareWithThreads(module, parked);
+        Atomics.add(words(), INSTALLED / 4, 1);
+        return 0;
+      }),
+    share: (length) =>
+      attempt(() => {
+        kernels = new WebAssembly.Module(staged(length));
         return 0;
       }),
     run: (program, first, last) => attempt(() => walker.run(program, first, last)),
@@ -130,6 +139,11 @@ export function createMachine({ memory, shared, workers, features }) {
   return {
     memory,
     stage,
+    /** The modules with which the page runs programs itself, and the count of installed ones that they stand for. */
+    shared: () => ({
+      modules: [walkerModule, kernels],
+      installed: Atomics.load(words(), INSTALLED / 4),
+    }),
     setInputs: (views) => {
       inputs = views;
     },

@@ -235,6 +235,12 @@ export class Session {
     return { status, milliseconds };
   }
 
+  /** Hands the kernels to the page, which then runs short programs itself. */
+  share() {
+    call(this.engine, 'share');
+    return this.machine.shared();
+  }
+
   /** Refuses a run that was cancelled before it began, or that cannot end. */
   admit(id) {
     if (this.words) {

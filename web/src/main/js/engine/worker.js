@@ -56,6 +56,8 @@ function handle(request) {
       return session.run(request);
     case 'repeat':
       return session.repeat(request);
+    case 'share':
+      return session.share();
     case 'schedules':
       return session.schedules(request);
     case 'tuning':

@@ -181,6 +181,8 @@ export interface Requests {
     carries: { program: number; steps: number };
     value: { status: number; milliseconds: number };
   };
+  /** Asks for what the page needs to run programs itself; `installed` is Control.INSTALLED for which it is right. */
+  share: { carries: object; value: { modules: WebAssembly.Module[]; installed: number } };
   schedules: {
     carries: { records: ScheduleRecord[] };
     value: { adopted: number; refused: { record: ScheduleRecord; reason: string }[] };

@@ -1,3 +1,4 @@
+import { PageThread } from './page-thread.js';
 import type { Prepared, Requests } from './protocol.js';
 import { Tensor, readTensor, writeTensor } from './tensor.js';
 
@@ -5,11 +6,21 @@ import { Tensor, readTensor, writeTensor } from './tensor.js';
 const EPOCH = 16;
 const VERSION = 24;
 const HELD = 25;
+const INSTALLED = 26;
 const CANCEL = 64;
 
 /** Values of HELD. */
 const NOBODY = 0;
 const PAGE = 1;
+
+/**
+ * A program that took no longer than this is run on the page's own thread: the way to the worker and back takes up to a millisecond, because it
+ * wakes threads. It is a fifth of a frame.
+ */
+const SHORT_MILLISECONDS = 3;
+
+/** After so long on the page's thread one run goes to the worker, so that the page gets its turn. */
+const TURN_MILLISECONDS = 8;
 
 /** What a run gave and how long it took. */
 export interface Ran {
@@ -21,8 +32,16 @@ export interface Ran {
   flops: number;
 }
 
-/** Asks the engine's worker to run a program. */
-export type Call = (carries: Requests['repeat']['carries']) => Promise<Requests['repeat']['value']>;
+type Outcome = Requests['repeat']['value'];
+
+/** What is asked of the engine's worker. */
+export interface EngineWorker {
+  repeat(carries: Requests['repeat']['carries']): Promise<Outcome>;
+  share(): Promise<Requests['share']['value']>;
+}
+
+/** A run that may be repeated, and how long it took last. */
+type Known = Prepared & { milliseconds: number };
 
 /**
  * Runs that were done before, done again: where memory is shared, the page writes the inputs and reads the outputs itself, and the engine's worker
@@ -31,8 +50,12 @@ export type Call = (carries: Requests['repeat']['carries']) => Promise<Requests[
 export class Repeats {
   readonly #memory: WebAssembly.Memory;
   readonly #words: Int32Array;
-  readonly #known = new Map<string, Prepared>();
+  readonly #known = new Map<string, Known>();
   #version = 0;
+  /** Null until there is a short program, `refused` where the page may not instantiate kernels. */
+  #thread: PageThread | 'asked' | 'refused' | null = null;
+  /** Milliseconds of this turn of the event loop that runs took. */
+  #spent = 0;
 
   constructor(memory: WebAssembly.Memory) {
     this.#memory = memory;
@@ -50,14 +73,14 @@ export class Repeats {
       this.#known.clear();
       this.#version = prepared.version;
     }
-    this.#known.set(key(inputs, wanted), prepared);
+    this.#known.set(key(inputs, wanted), { ...prepared, milliseconds: Infinity });
   }
 
   /** Repeats a run; null where the engine has to do it: for the first time, after changes, and to say what went wrong. */
   async run(
     inputs: Record<string, Tensor>,
     wanted: string[] | null,
-    call: Call,
+    worker: EngineWorker,
   ): Promise<Ran | null> {
     const prepared = this.#known.get(key(inputs, wanted));
     if (!prepared || Atomics.compareExchange(this.#words, HELD, NOBODY, PAGE) !== NOBODY) {
@@ -73,12 +96,51 @@ export class Repeats {
         writeTensor(this.#memory, address, inputs[name]!);
       }
       const { program, steps, shape, flops } = prepared;
-      const { status, milliseconds } = await call({ program, steps });
+      const outcome = this.#runHere(prepared, worker) ?? (await worker.repeat({ program, steps }));
+      const { status, milliseconds } = outcome;
+      prepared.milliseconds = milliseconds;
       return status === 0
         ? { outputs: this.#read(prepared), milliseconds, shape, first: false, flops }
         : null;
     } finally {
       Atomics.store(this.#words, HELD, NOBODY);
+    }
+  }
+
+  /** Runs a short program on this thread; null where the worker has to. */
+  #runHere({ program, steps, milliseconds }: Known, worker: EngineWorker): Outcome | null {
+    if (milliseconds > SHORT_MILLISECONDS || this.#spent > TURN_MILLISECONDS) {
+      return null;
+    }
+    const thread = this.#thread;
+    if (
+      !(thread instanceof PageThread) ||
+      thread.installed !== Atomics.load(this.#words, INSTALLED)
+    ) {
+      void this.#join(worker);
+      return null;
+    }
+    Atomics.store(this.#words, CANCEL, 0);
+    const started = performance.now();
+    const status = thread.run(program, steps);
+    const took = performance.now() - started;
+    if (this.#spent === 0) {
+      setTimeout(() => (this.#spent = 0), 0);
+    }
+    this.#spent += took;
+    return { status, milliseconds: took };
+  }
+
+  /** Gets the kernels, once for each set of them. */
+  async #join(worker: EngineWorker): Promise<void> {
+    if (this.#thread === 'asked' || this.#thread === 'refused') {
+      return;
+    }
+    this.#thread = 'asked';
+    try {
+      this.#thread = new PageThread(this.#memory, await worker.share());
+    } catch {
+      this.#thread = 'refused'; // a policy without wasm-unsafe-eval, or the session has ended
     }
   }
 

@@ -20,7 +20,7 @@ import type {
   ValueInfo,
 } from './protocol.js';
 import { findModel, type Found, type ModelInput } from './source.js';
-import { Repeats, type Call, type Ran } from './repeats.js';
+import { Repeats, type Ran, type EngineWorker } from './repeats.js';
 import type { Telemetry } from './telemetry.js';
 import { Tensor, fromWireTensor, toWire } from './tensor.js';
 
@@ -191,9 +191,11 @@ export class Session extends EventTarget {
 
   /** A run like one before it; null where the engine has to take part. */
   async #repeat(inputs: Record<string, Tensor>, options: RunOptions): Promise<Ran | null> {
-    const call: Call = (carries) =>
-      this.#channel.request('repeat', carries, this.#requestOptions(options));
-    return this.#repeats ? this.#repeats.run(inputs, options.outputs ?? null, call) : null;
+    const worker: EngineWorker = {
+      repeat: (carries) => this.#channel.request('repeat', carries, this.#requestOptions(options)),
+      share: () => this.#channel.request('share', {}, { silence: SILENCE.run }),
+    };
+    return this.#repeats ? this.#repeats.run(inputs, options.outputs ?? null, worker) : null;
   }
 
   async #runAnew(inputs: Record<string, Tensor>, options: RunOptions): Promise<Ran> {

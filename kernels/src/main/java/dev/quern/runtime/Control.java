@@ -5,8 +5,7 @@ import dev.quern.kernel.Faults;
 /**
  * The words at the bottom of linear memory by which the engine, the walker and the compute workers
  * talk. Offsets are bytes; every word is an {@code i32} unless said otherwise. The JavaScript of
- * the workers uses {@link #ERROR} and {@link #ACKNOWLEDGED} only, that of the page {@link #EPOCH},
- * {@link #VERSION}, {@link #HELD} and {@link #CANCEL}.
+ * the engine and of the page uses some of them.
  *
  * <pre>
  *   EPOCH        grows by one with each command; workers wait on it
@@ -22,6 +21,7 @@ import dev.quern.kernel.Faults;
  *   ACKNOWLEDGED workers that have left Wasm and installed the newest module
  *   SCRATCH      address of thread 0's scratch;  SCRATCH_STRIDE: bytes to the next thread's
  *   VERSION      grows when the addresses of programs are no longer right
+ *   INSTALLED    modules that were installed so far
  *   HELD         who uses the arena: 0 nobody, 1 the page for a run, 2 the engine by itself
  *   SEEN + 4·t   the last epoch that thread t has seen
  * </pre>
@@ -37,6 +37,7 @@ public final class Control {
   public static final int SCRATCH_STRIDE = 92;
   public static final int VERSION = 96;
   public static final int HELD = 100;
+  public static final int INSTALLED = 104;
 
   // On cache lines of their own: all threads hammer them.
   public static final int ARRIVED = 128;

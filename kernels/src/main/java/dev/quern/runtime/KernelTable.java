@@ -13,7 +13,7 @@ import java.util.Map;
 /** Which kernel stands in which entry of the function tables. */
 final class KernelTable {
   private final Machine machine;
-  private final Map<String, Integer> slots = new LinkedHashMap<>();
+  private final Map<String, Placed> slots = new LinkedHashMap<>();
   private final List<Integer> free = new ArrayList<>();
   private int next = 1;
   private double emitMilliseconds;
@@ -38,11 +38,11 @@ final class KernelTable {
 
   /** The entry of a kernel that is installed. */
   int slot(String signature, Schedule schedule) {
-    Integer slot = slots.get(key(signature, schedule));
-    if (slot == null) {
+    Placed placed = slots.get(key(signature, schedule));
+    if (placed == null) {
       throw new IllegalStateException("not installed: " + key(signature, schedule));
     }
-    return slot;
+    return placed.slot();
   }
 
   /** A kernel to install; building its signature takes long enough to be done once. */
@@ -50,8 +50,7 @@ final class KernelTable {
 
   /** Installs those that are not there, all in one module. */
   void install(List<Wanted> wanted) {
-    List<Placed> placed = new ArrayList<>();
-    Map<String, Integer> added = new LinkedHashMap<>();
+    Map<String, Placed> added = new LinkedHashMap<>();
     for (Wanted kernel : wanted) {
       String key = key(kernel.signature(), kernel.schedule());
       if (!slots.containsKey(key) && !added.containsKey(key)) {
@@ -59,32 +58,41 @@ final class KernelTable {
         if (slot >= Control.TABLE_SIZE) {
           throw new MachineException("the model needs more than " + (slot - 1) + " kernels");
         }
-        added.put(key, slot);
-        placed.add(new Placed(kernel.spec(), kernel.schedule(), slot));
+        added.put(key, new Placed(kernel.spec(), kernel.schedule(), slot));
       }
     }
-    if (placed.isEmpty()) {
+    if (added.isEmpty()) {
       return;
     }
     try {
       double start = machine.now();
-      byte[] module = Kernels.module(placed, machine.features(), Control.TABLE_SIZE).encode();
+      byte[] module = module(added);
       double emitted = machine.now();
       machine.install(module);
       emitMilliseconds += emitted - start;
       compileMilliseconds += machine.now() - emitted;
       slots.putAll(added);
     } catch (RuntimeException e) {
-      free.addAll(added.values());
+      added.values().forEach(placed -> free.add(placed.slot()));
       throw e;
     }
   }
 
+  private byte[] module(Map<String, Placed> kernels) {
+    List<Placed> placed = new ArrayList<>(kernels.values());
+    return Kernels.module(placed, machine.features(), Control.TABLE_SIZE).encode();
+  }
+
+  /** All kernels that are installed, each at its entry, in one module. */
+  byte[] module() {
+    return module(slots);
+  }
+
   /** Gives an entry free for the next kernel. */
   void discard(String signature, Schedule schedule) {
-    Integer slot = slots.remove(key(signature, schedule));
-    if (slot != null) {
-      free.add(slot);
+    Placed placed = slots.remove(key(signature, schedule));
+    if (placed != null) {
+      free.add(placed.slot());
     }
   }
 }

@@ -217,6 +217,11 @@ public final class ModelRunner {
     return bound().address();
   }
 
+  /** A module of all kernels that runs use: for one more thread that is to run programs. */
+  public byte[] kernels() {
+    return table.module();
+  }
+
   /** Says to those who repeat runs by their addresses that the next one has to be bound anew. */
   public void outdate() {
     machine.memory().putInt(Control.VERSION, machine.memory().getInt(Control.VERSION) + 1);

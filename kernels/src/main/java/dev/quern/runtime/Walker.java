@@ -21,6 +21,8 @@ import java.util.List;
  *
  * <ul>
  *   <li>{@code run(program, first, last) -> status}: thread 0 runs these steps with the others
+ *   <li>{@code here(program, first, last) -> status}: the same for a thread that may not sleep, the
+ *       page's own: it polls until the others are there
  *   <li>{@code work(thread)}: another thread takes part in all runs; returns when told to leave
  *   <li>{@code leave()}: tells the workers to return from {@code work}
  *   <li>{@code acknowledged(count, milliseconds) -> 1 or 0}: waits until that many have installed
@@ -46,6 +48,9 @@ public final class Walker {
   private static final long SLEEP_NANOSECONDS = 100_000_000L;
 
   private static final int MOST_SLEEPS = 200;
+
+  /** As often does a thread that may not sleep poll instead, as long as before a first sleep. */
+  private static final int MOST_POLLS = 65_000;
 
   private Walker() {}
 
@@ -94,18 +99,42 @@ public final class Walker {
     Function barrier =
         module.function(
             "barrier",
-            FunctionType.of("i:i"),
-            List.of("step"),
+            FunctionType.of("ii:i"),
+            List.of("step", "sleeps"),
             code -> new Barrier(code, now).emit());
     Function execute =
         module.function(
             "execute",
-            FunctionType.of("iiii:i"),
-            List.of("thread", "program", "first", "last"),
+            FunctionType.of("iiiii:i"),
+            List.of("thread", "program", "first", "last", "sleeps"),
             code -> execute(code, barrier));
+    leader(module, "run", 1, execute, now);
+    leader(module, "here", 0, execute, now);
     module.export(
         module.function(
-            "run",
+            "work", FunctionType.of("i:"), List.of("thread"), code -> work(code, execute)));
+    module.export(
+        module.function(
+            "leave",
+            FunctionType.of(":"),
+            code -> {
+              store(code, Control.COMMAND, () -> code.i32(Control.LEAVE));
+              nextEpoch(code);
+            }));
+    module.export(
+        module.function(
+            "acknowledged",
+            FunctionType.of("id:i"),
+            List.of("count", "milliseconds"),
+            Walker::acknowledged));
+  }
+
+  /** Exports the function by which thread 0 runs steps with the others. */
+  private static void leader(
+      WasmModule.Builder module, String name, int sleeps, Function execute, Function now) {
+    module.export(
+        module.function(
+            name,
             FunctionType.of("iii:i"),
             List.of("program", "first", "last"),
             code -> {
@@ -125,25 +154,8 @@ public final class Walker {
               timed(code, began, now, StepRecord.START);
               load(code, Control.THREADS).i32(1).op(I32_GT_S).if_(() -> nextEpoch(code));
               code.i32(0).get(code.parameter(0)).get(code.parameter(1)).get(code.parameter(2));
-              code.call(execute);
+              code.i32(sleeps).call(execute);
             }));
-    module.export(
-        module.function(
-            "work", FunctionType.of("i:"), List.of("thread"), code -> work(code, execute)));
-    module.export(
-        module.function(
-            "leave",
-            FunctionType.of(":"),
-            code -> {
-              store(code, Control.COMMAND, () -> code.i32(Control.LEAVE));
-              nextEpoch(code);
-            }));
-    module.export(
-        module.function(
-            "acknowledged",
-            FunctionType.of("id:i"),
-            List.of("count", "milliseconds"),
-            Walker::acknowledged));
   }
 
   private static void nextEpoch(Code code) {
@@ -179,7 +191,7 @@ public final class Walker {
                 code.get(step).mem(I32_LOAD, StepRecord.SLOT);
                 code.callIndirect(Kernels.TYPE).br(again);
               }));
-          code.get(step).call(barrier).set(stop);
+          code.get(step).get(code.parameter(4)).call(barrier).set(stop);
           code.get(stop).if_(() -> code.get(stop).op(RETURN));
         });
     code.i32(Control.OK);
@@ -191,6 +203,7 @@ public final class Walker {
     private final Function now;
     private final Local generation;
     private final Local tries;
+    private final Local polls;
     private final Local time;
 
     Barrier(Code code, Function now) {
@@ -199,6 +212,7 @@ public final class Walker {
       time = code.local(ValueType.F64, "time");
       generation = code.local(ValueType.I32, "generation");
       tries = code.local(ValueType.I32, "tries");
+      polls = code.local(ValueType.I32, "polls");
     }
 
     void emit() {
@@ -239,18 +253,11 @@ public final class Walker {
     }
 
     private void await() {
-      code.i32(BARRIER_SPINS).set(tries);
       code.block(passed -> {
+        poll(passed);
+        code.i32(MOST_SLEEPS).i32(MOST_POLLS).get(code.parameter(1)).op(SELECT).set(tries);
         code.loop(again -> {
-          passed().brIf(passed);
-          code.get(tries).i32(1).op(I32_SUB).tee(tries).brIf(again);
-        });
-        code.i32(MOST_SLEEPS).set(tries);
-        code.loop(again -> {
-          code.i32(0).i32(1).mem(I32_ATOMIC_RMW_ADD, Control.WAITERS).op(DROP);
-          code.i32(0).get(generation).i64(SLEEP_NANOSECONDS);
-          code.mem(MEMORY_ATOMIC_WAIT32, Control.GENERATION).op(DROP);
-          code.i32(0).i32(1).mem(I32_ATOMIC_RMW_SUB, Control.WAITERS).op(DROP);
+          code.get(code.parameter(1)).ifElse(this::sleep, () -> poll(passed));
           passed().brIf(passed);
           // A thread that trapped never arrives: its JavaScript has set the error.
           code.i32(0).mem(I32_ATOMIC_LOAD, Control.ERROR).i32(Control.TRAPPED);
@@ -260,6 +267,21 @@ public final class Walker {
         code.i32(0).i32(Control.BARRIER_TIMED_OUT).mem(I32_ATOMIC_STORE, Control.ERROR);
         code.i32(Control.BARRIER_TIMED_OUT).op(RETURN);
       });
+    }
+
+    private void poll(Code.Label passed) {
+      code.i32(BARRIER_SPINS).set(polls);
+      code.loop(again -> {
+        passed().brIf(passed);
+        code.get(polls).i32(1).op(I32_SUB).tee(polls).brIf(again);
+      });
+    }
+
+    private void sleep() {
+      code.i32(0).i32(1).mem(I32_ATOMIC_RMW_ADD, Control.WAITERS).op(DROP);
+      code.i32(0).get(generation).i64(SLEEP_NANOSECONDS);
+      code.mem(MEMORY_ATOMIC_WAIT32, Control.GENERATION).op(DROP);
+      code.i32(0).i32(1).mem(I32_ATOMIC_RMW_SUB, Control.WAITERS).op(DROP);
     }
 
     private Code passed() {
@@ -296,7 +318,7 @@ public final class Walker {
         code.get(thread);
         load(code, Control.PROGRAM);
         load(code, Control.FIRST);
-        load(code, Control.LAST).call(execute).op(DROP);
+        load(code, Control.LAST).i32(1).call(execute).op(DROP);
       });
       code.br(next);
     });

@@ -41,6 +41,9 @@ interface Backend {
    */
   Result run(Map<String, Input> inputs, List<String> outputs);
 
+  /** Hands the kernels to the page, which runs short programs itself. */
+  void share();
+
   /** Threads that take part in runs. */
   int threads();
 

@@ -38,6 +38,12 @@ final class BrowserMachine implements Machine {
     check(host.install(module.length));
   }
 
+  /** Compiles a module for the page's own thread. */
+  void share(byte[] module) {
+    stage(module);
+    check(host.share(module.length));
+  }
+
   @Override
   public int load(byte[] module) {
     stage(module);

@@ -41,6 +41,12 @@ public final class Engine {
     return Reply.to(() -> model.run(Request.of(request)));
   }
 
+  /** Hands the kernels to the page. */
+  @JSExport
+  public static String share(String request) {
+    return Reply.to(() -> model.share());
+  }
+
   /** Takes the server's schedule records. */
   @JSExport
   public static String schedules(String request) {

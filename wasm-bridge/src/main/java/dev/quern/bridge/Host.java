@@ -59,6 +59,9 @@ interface Host extends JSObject {
   /** Instantiates that module on every thread. */
   int install(int length);
 
+  /** Compiles that module for the page, which runs short programs itself. */
+  int share(int length);
+
   /** Calls an export with {@code count} doubles that lie at the start of the staging memory. */
   double call(int handle, String name, int count);
 

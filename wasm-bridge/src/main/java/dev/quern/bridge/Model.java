@@ -159,6 +159,11 @@ final class Model {
         prepared.version());
   }
 
+  Map<String, Object> share() {
+    backend.share();
+    return Reply.object();
+  }
+
   Map<String, Object> profile(Request request) {
     Map<String, Input> inputs = Input.all(request.objects("inputs"), graph.inputs());
     Map<String, Object> reply = backend.profile(inputs, (int) request.integer("runs"));

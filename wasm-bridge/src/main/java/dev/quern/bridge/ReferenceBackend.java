@@ -44,6 +44,11 @@ final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public void share() {
+    throw new EngineException("engine", "the reference device has no programs");
+  }
+
+  @Override
   public int threads() {
     return 1;
   }

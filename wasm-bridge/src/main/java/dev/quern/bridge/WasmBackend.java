@@ -209,6 +209,11 @@ final class WasmBackend implements Backend {
   }
 
   @Override
+  public void share() {
+    machine.share(runner.kernels());
+  }
+
+  @Override
   public int threads() {
     return machine.memory().getInt(Control.THREADS);
   }

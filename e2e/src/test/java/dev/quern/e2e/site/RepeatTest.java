@@ -100,6 +100,13 @@ class RepeatTest {
           return;
         }
         untilRepeated(harness, model, "repeat");
+        // A short program: the page soon runs it on its own thread, without a word to the engine.
+        untilRepeated(harness, model, "share");
+        int messages = told(harness, "run") + told(harness, "repeat");
+        for (int i = 0; i < 20; i++) {
+          agrees(model, 3, i);
+        }
+        assertThat(told(harness, "run") + told(harness, "repeat")).isLessThan(messages + 10);
         // More sizes than programs are kept, then the first again.
         for (int rows = 1; rows < 14; rows++) {
           agrees(model, rows, 2);
