@@ -30,6 +30,7 @@ class Doubler {
   readonly words = new Int32Array(this.memory.buffer);
   /** Whether runs may be repeated by their addresses, and the status that such a run ends with. */
   repeatable = false;
+  end = 1056;
   status = 0;
   ended = false;
   hang = false;
@@ -71,6 +72,7 @@ class Doubler {
       steps: 3,
       inputs: { x: 1024 },
       outputs: [y],
+      end: this.end,
       shape: '2x2',
       flops: 10,
       version,
@@ -305,6 +307,19 @@ test('while the engine uses the memory a run goes through it, and memory is let 
   same(await way(session), 'repeat');
   same(Atomics.load(doubler.words, HELD), 0);
   await session.release();
+});
+
+test('a run whose memory the page cannot see yet, or whose session has ended, is not repeated', async () => {
+  engine({ repeatable: true, end: 65537 });
+  const session = await Session.create(new ArrayBuffer(3));
+  same([await way(session), await way(session)], ['run', 'run']);
+  doubler.end = 1056;
+  same([await way(session), await way(session), await way(session)], ['run', 'repeat', 'repeat']);
+  await settle(); // the page has the kernels now
+  const after = session.run({ x: X() });
+  const released = session.release();
+  await fails('released', 'released', () => after);
+  await released;
 });
 
 test('a repeated run that fails is run by the engine, which says why', async () => {

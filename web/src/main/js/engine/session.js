@@ -35,6 +35,24 @@ function call(engine, name, argument) {
   return reply;
 }
 
+/** What the page needs to repeat a run by itself. */
+function prepare({ prepared, outputs }, inputs) {
+  const ends = [
+    ...inputs.map(({ name, bytes }) => prepared.inputs[name] + bytes),
+    ...outputs.map(({ address, bytes }) => address + bytes),
+  ];
+  return {
+    ...prepared,
+    outputs: outputs.map(({ name, type, dims, address }) => ({
+      name,
+      type: typeName(type),
+      dims,
+      address,
+    })),
+    end: Math.max(...ends),
+  };
+}
+
 /** One model in this worker: its memory, threads and engine. `notify` posts to the page. */
 export class Session {
   constructor(notify) {
@@ -210,17 +228,7 @@ export class Session {
     this.ran = true;
     this.putOffSlice();
     const { shape, first, flops } = result;
-    const prepared = result.prepared && {
-      ...result.prepared,
-      outputs: result.outputs.map(({ name, type, dims, address }) => ({
-        name,
-        type: typeName(type),
-        dims,
-        address,
-      })),
-      shape,
-      flops,
-    };
+    const prepared = result.prepared && { ...prepare(result, described), shape, flops };
     return { outputs: tensors, milliseconds, shape, first, flops, threads: this.threads, prepared };
   }
 

@@ -126,6 +126,8 @@ export interface Prepared {
   steps: number;
   inputs: Record<string, number>;
   outputs: { name: string; type: TensorType; dims: number[]; address: number }[];
+  /** The first address behind them all. */
+  end: number;
   shape: string;
   flops: number;
   /** The value of Control.VERSION for which it holds. */

@@ -191,6 +191,9 @@ export class Session extends EventTarget {
 
   /** A run like one before it; null where the engine has to take part. */
   async #repeat(inputs: Record<string, Tensor>, options: RunOptions): Promise<Ran | null> {
+    if (this.#released || this.#channel.closed) {
+      return null; // the compute workers may have ended
+    }
     const worker: EngineWorker = {
       repeat: (carries) => this.#channel.request('repeat', carries, this.#requestOptions(options)),
       share: () => this.#channel.request('share', {}, { silence: SILENCE.run }),

@@ -49,8 +49,8 @@ public final class Walker {
 
   private static final int MOST_SLEEPS = 200;
 
-  /** As often does a thread that may not sleep poll instead, as long as before a first sleep. */
-  private static final int MOST_POLLS = 65_000;
+  /** As often does a thread that may not sleep poll instead, {@link #BARRIER_SPINS} times: 5 s. */
+  private static final int MOST_POLLS = 16_000;
 
   private Walker() {}
 
