@@ -226,6 +226,13 @@ export interface Profile {
   barrier: number;
 }
 
+/** When a phase of loading was: `find` the manifest, `start` the worker, `engine`, `download`, `parse`, `plan`, `warm`, `pack`. */
+export interface LoadPhase {
+  phase: string;
+  start: number;
+  end: number;
+}
+
 /** What each event of a session holds in `detail`. */
 export interface SessionEvents {
   latency: Timing;
@@ -255,6 +262,8 @@ export class Session extends EventTarget {
   get device(): 'wasm' | 'reference';
   get threads(): number;
   get capabilities(): Capabilities;
+  /** When each phase of loading began and ended, in milliseconds after the call; phases overlap. */
+  get timeline(): LoadPhase[];
   /** Milliseconds of each phase of loading. */
   get phases(): Record<string, number>;
   /** Runs the model. Inputs are copied. Runs of one page wait for each other. */

@@ -1,4 +1,10 @@
-import { downloadFile, downloadUrl } from '../../main/js/engine/download.js';
+import {
+  downloadFile,
+  downloadFiles,
+  downloadUrl,
+  gapsOf,
+  placeFiles,
+} from '../../main/js/engine/download.js';
 import { createMachine } from '../../main/js/engine/machine.js';
 import { accessTo, createMemory, ensureMemory } from '../../main/js/engine/memory.js';
 import { capabilities, classKey, threadCount } from '../../main/js/engine/probe.js';
@@ -117,6 +123,62 @@ test('a file longer than its manifest says is an error', async () => {
   await fails('integrity', 'longer than the 2000 bytes', () =>
     downloadFile(file, target().options),
   );
+});
+
+test('an outline is put where its pieces lie, and the engine is told before the rest comes', async () => {
+  const pieces: [number, number][] = [
+    [0, 10],
+    [700, 20],
+    [2490, 10],
+  ];
+  const outline = Uint8Array.from(pieces.flatMap(([at, n]) => [...content.slice(at, at + n)]));
+  const file = {
+    ...(await manifestFile()),
+    outline: {
+      url: `${URL_OF_MODEL}-outline`,
+      sha256: await sha256(outline),
+      bytes: 40,
+      pieces,
+    },
+  };
+  let start = () => {};
+  const mayStart = new Promise<void>((resolve) => (start = resolve));
+  const slow = new ReadableStream({
+    async start(controller) {
+      await mayStart;
+      controller.enqueue(content.slice());
+      controller.close();
+    },
+  });
+  const answers = {
+    [URL_OF_MODEL]: () => new Response(slow),
+    [`${URL_OF_MODEL}-outline`]: () => new Response(outline.slice()),
+  };
+  fakeFetch(answers);
+  const { memory } = createMemory(false);
+  const { signal } = new AbortController();
+  let outlined = 0;
+  const onOutline = () => {
+    outlined++;
+    const there = new Uint8Array(memory.buffer, ADDRESS, content.length);
+    same(there.slice(700, 720), content.slice(700, 720));
+    same(there.slice(720, 1000), new Uint8Array(280));
+    start();
+  };
+  const placed = placeFiles({ model: file, data: [] });
+  same(placed[0]!.address, ADDRESS);
+  same(gapsOf(placed[0]!, true), [10, 690, 720, 1770]);
+  await downloadFiles(placed, { memory, signal, onBytes: () => {}, onOutline });
+  same(outlined, 1);
+  same(new Uint8Array(memory.buffer, ADDRESS, content.length), content);
+
+  // A damaged outline is not used; the file itself still comes.
+  fakeFetch({
+    [URL_OF_MODEL]: () => new Response(body(0)),
+    [`${URL_OF_MODEL}-outline`]: () => new Response(outline.slice().fill(1)),
+  });
+  await downloadFiles(placed, { memory, signal, onBytes: () => {}, onOutline });
+  same(outlined, 1);
 });
 
 test('a missing file says so', async () => {

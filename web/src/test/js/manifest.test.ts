@@ -59,6 +59,28 @@ test('a manifest gets absolute addresses', () => {
   same(fileOf(manifest, 'tokenizer'), undefined);
 });
 
+test('an outline has to fit its file', async () => {
+  const parse = (outline: unknown) =>
+    parseManifest({ version: 1, name: 'm', files: [{ ...FILE, outline }] }, `${SERVER}m.json`);
+  const pieces = [
+    [0, 2],
+    [5, 3],
+  ];
+  const good = { url: '/weights/o', sha256: HASH, bytes: 5, pieces };
+  same(fileOf(parse(good), 'model')!.outline!.url, 'https://quern.example/weights/o');
+  const bad = [
+    { ...good, bytes: 6 },
+    { ...good, sha256: 'x' },
+    { ...good, pieces: [[0, 5], [4, 1]], bytes: 6 }, // prettier-ignore
+    { ...good, pieces: [[8, 5]] },
+    { ...good, pieces: 'all' },
+  ];
+  for (const outline of bad) {
+    await fails('model', 'outline whose pieces do not fit', () => parse(outline));
+  }
+  await fails('model', 'outline without a usable url', () => parse({ ...good, url: 'http://[' }));
+});
+
 test('a broken manifest is told with all its problems', async () => {
   const broken = {
     version: 2,

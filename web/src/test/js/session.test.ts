@@ -101,6 +101,7 @@ class Doubler {
         memory: this.memory,
         phases: { parse: 1 },
         version: '7',
+        timeline: [{ phase: 'parse', start: performance.timeOrigin, end: performance.timeOrigin }],
       });
     } else if (type === 'run' && !this.hang) {
       const { dims, data } = inputs.x ?? inputs.input_ids;

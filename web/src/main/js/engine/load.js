@@ -2,8 +2,8 @@ import { EngineError } from './errors.js';
 
 const file = (name) => new URL(`engine/${name}`, import.meta.url).href;
 
-/** The TeaVM-compiled engine, WebAssembly GC. Both files are asked for at once. */
-async function loadWasmGc(machine, full) {
+/** The TeaVM-compiled engine, WebAssembly GC. Both files are asked for at once, while the machine is being made. */
+async function loadWasmGc(machineReady, full) {
   const name = full ? 'engine-full.wasm' : 'engine.wasm';
   const bytes = fetch(file(name)).then((response) => {
     if (!response.ok) throw new Error(`${name}: status ${response.status}`);
@@ -11,6 +11,7 @@ async function loadWasmGc(machine, full) {
   });
   bytes.catch(() => {}); // awaited below
   const runtime = await import(file('engine.wasm-runtime.mjs'));
+  const machine = await machineReady;
   const installImports = (target) => Object.assign(target, machine.imports);
   return (await runtime.load(new Uint8Array(await bytes), { installImports })).exports;
 }
@@ -24,15 +25,16 @@ const loadJs = () => import(file('engine.mjs'));
  * the reference device; without it WasmGC loads the smaller core, which says `incomplete` of a
  * model that holds more.
  */
-export async function loadEngine(machine, features, wanted, full) {
+export async function loadEngine(machineReady, features, wanted, full) {
   const kinds = wanted === 'auto' ? (features.wasmGc ? ['wasmgc', 'js'] : ['js']) : [wanted];
   const reasons = [];
   for (const kind of kinds) {
     try {
-      const { start, Engine } = await (kind === 'js' ? loadJs() : loadWasmGc(machine, full));
-      start(machine.host);
+      const { start, Engine } = await (kind === 'js' ? loadJs() : loadWasmGc(machineReady, full));
+      start((await machineReady).host);
       return { engine: Engine, kind };
     } catch (error) {
+      if (error instanceof EngineError) throw error; // of the threads
       reasons.push(`${kind}: ${error?.message ?? error}`);
     }
   }

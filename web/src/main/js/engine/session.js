@@ -1,4 +1,4 @@
-import { downloadFile, downloadUrl } from './download.js';
+import { Arriving } from './arriving.js';
 import { EngineError } from './errors.js';
 import { loadEngine } from './load.js';
 import { createMachine, startThreads } from './machine.js';
@@ -7,7 +7,6 @@ import { capabilities, probe, threadCount } from './probe.js';
 import { describeInputs, takeOutputs, typeName } from './tensors.js';
 
 // dev.quern.runtime.Control
-const FREE = 1024;
 const HELD = 100;
 const CANCEL = 256;
 const CANCELLED = 1;
@@ -18,8 +17,6 @@ const IDLE_SLICE_MILLISECONDS = [4, 50];
 const IDLE_PAUSE_MILLISECONDS = 20;
 /** A first visit's device is measured right after each run: callers that never rest get to it, too. */
 const MEASURE_SLICE_SHARE = 0.15;
-
-const align = (at) => (at + 63) & ~63;
 
 /** Calls an export of the engine: JSON in, JSON out, errors as the engine worded them. */
 function call(engine, name, argument) {
@@ -59,6 +56,8 @@ export class Session {
     this.notify = notify;
     this.workers = [];
     this.trap = null;
+    this.loader = null;
+    this.warmed = false;
     this.sliceMilliseconds = IDLE_SLICE_MILLISECONDS[1]; // before the first call only records are prepared
   }
 
@@ -79,7 +78,8 @@ export class Session {
     }
     const device = request.device === 'reference' || !features.simd ? 'reference' : 'wasm';
     const wanted = device === 'reference' ? 1 : threadCount(features, request.threads);
-    const { memory, maximum } = createMemory(features.shared);
+    // The page has made the memory if another worker downloads into it.
+    const { memory, maximum } = request.loader ?? createMemory(features.shared);
     this.capabilities = capabilities(features, {
       requested: request.threads,
       device,
@@ -92,31 +92,41 @@ export class Session {
       capabilities: this.capabilities,
     });
 
+    this.spans = [];
     const begin = performance.now();
-    this.engineReady = startThreads(memory, wanted, (trap) => {
+    const machineReady = startThreads(memory, wanted, (trap) => {
       this.trap = trap;
-    })
-      .then((workers) => {
-        this.workers = workers;
-        this.machine = createMachine({ memory, shared: features.shared, workers, features });
-        this.kind = request.engine ?? 'auto';
-        return loadEngine(this.machine, features, this.kind, device === 'reference');
-      })
-      .then((loaded) => ({ ...loaded, engineMilliseconds: performance.now() - begin }));
+    }).then((workers) => {
+      this.workers = workers;
+      this.machine = createMachine({ memory, shared: features.shared, workers, features });
+      return this.machine;
+    });
+    machineReady.catch(() => {}); // awaited by the engine
+    this.kind = request.engine ?? 'auto';
+    const full = device === 'reference';
+    this.engineReady = loadEngine(machineReady, features, this.kind, full).then((loaded) => {
+      this.span('engine', begin);
+      return loaded;
+    });
     this.engineReady.catch(() => {}); // awaited by create
+    this.loader = request.loader?.port ?? null;
     Object.assign(this, { features, device, memory });
   }
 
   async create(request, signal) {
     const { features, device, memory } = this;
-    const [loaded, { files, milliseconds }] = await Promise.all([
-      this.engineReady,
-      this.download(request.source, memory, signal),
-    ]);
-    signal.throwIfAborted();
-    const created = await this.createModel(loaded, signal, {
+    const begin = performance.now();
+    const onBytes = (loaded, total) => this.progress('download', loaded, total);
+    const arriving = new Arriving(request.source, {
+      memory,
+      loader: this.loader,
+      signal,
+      onBytes,
+    });
+    arriving.files.then(() => this.span('download', begin)).catch(() => {}); // awaited below
+    const description = (files) => ({
       device,
-      model: { address: files[0].address, bytes: files[0].bytes },
+      model: files[0],
       data: files.slice(1),
       class: this.capabilities.class,
       family: features.family,
@@ -125,8 +135,22 @@ export class Session {
       threads: request.threads ?? 0,
       browser: request.browser ?? '',
     });
+    // A model that cannot run is refused before its weights are there, a download that fails ends the rest.
+    const [files] = await Promise.all([
+      arriving.files,
+      this.prepare(arriving, description, signal),
+    ]);
+    signal.throwIfAborted();
+    const created = await this.ask('create', description(files), signal);
+    if (!this.warmed) call(this.engine, 'warm', { threads: 0 });
     this.words = features.shared ? new Int32Array(memory.buffer, 0, 128) : null;
     this.lock = request.lock ?? null;
+    const spent = ({ start, end }) => end - start;
+    const phases = {
+      engine: spent(this.spans.find(({ phase }) => phase === 'engine')),
+      download: spent(this.spans.find(({ phase }) => phase === 'download')),
+      ...created.phases,
+    };
     this.unmeasured = created.unmeasured;
     if (this.unmeasured) this.sliceMilliseconds = IDLE_SLICE_MILLISECONDS[0]; // the first call comes soon
     this.takeThreads(created.threads);
@@ -141,9 +165,36 @@ export class Session {
       threads: this.threads,
       capabilities: this.capabilities,
       memory: features.shared ? memory : null,
-      phases: { engine: loaded.engineMilliseconds, download: milliseconds, ...created.phases },
+      phases,
       version: this.engine.version(),
+      timeline: [...this.spans, ...created.timeline].map(({ phase, start, end }) => ({
+        phase,
+        start: performance.timeOrigin + start,
+        end: performance.timeOrigin + end,
+      })),
     };
+  }
+
+  /** Keeps when a phase of loading was, in milliseconds of this worker's clock. */
+  span(phase, start) {
+    this.spans.push({ phase, start, end: performance.now() });
+  }
+
+  /** What can be done before all of the model is there: it is planned, its kernels are made and run on what comes. */
+  async prepare(arriving, description, signal) {
+    this.take(await this.engineReady);
+    if (this.device !== 'wasm' || !(await arriving.outlined) || arriving.ended) return;
+    const { planned } = await this.ask('plan', description(arriving.outline), signal);
+    if (!planned) return;
+    for (let took = 0; ; ) {
+      // In a worker that also downloads, the network has its turn for as long as a run takes.
+      await new Promise((resolve) => setTimeout(resolve, this.loader ? 0 : took));
+      if (arriving.ended || signal.aborted) return;
+      const start = performance.now();
+      this.warmed = true;
+      if (!call(this.engine, 'warm', { threads: 1 }).more) return;
+      took = performance.now() - start;
+    }
   }
 
   /** Fewer than there are where the device's profile found that more are no faster. */
@@ -156,52 +207,24 @@ export class Session {
   }
 
   /**
-   * Makes the model of what lies in memory. One that holds more than the core engine knows goes to
-   * the full engine, on the same memory and threads; the core has packed nothing by then.
+   * Asks the engine for something about the model. What holds more than the core engine knows goes
+   * to the full engine, on the same memory and threads; the core has packed nothing by then.
    */
-  async createModel({ engine, kind }, signal, description) {
-    this.engine = engine;
-    this.capabilities.engine = kind;
+  async ask(name, description, signal) {
     try {
-      return call(engine, 'create', description);
+      return call(this.engine, name, description);
     } catch (error) {
       if (error.code !== 'incomplete') throw error;
     }
     const full = await loadEngine(this.machine, this.features, this.kind, true);
     signal.throwIfAborted();
-    this.engine = full.engine;
-    this.capabilities.engine = full.kind;
-    return call(full.engine, 'create', description);
+    this.take(full);
+    return call(this.engine, name, description);
   }
 
-  /** Brings the model's files into memory, one after the other from the first free address. */
-  async download(source, memory, signal) {
-    const start = performance.now();
-    const files = [];
-    let address = FREE;
-    if (source.kind === 'bytes') {
-      const bytes = new Uint8Array(source.bytes);
-      ensureMemory(memory, address + bytes.length);
-      new Uint8Array(memory.buffer).set(bytes, address);
-      files.push({ path: '', address, bytes: bytes.length });
-      this.progress('download', bytes.length, bytes.length);
-    } else if (source.kind === 'url') {
-      const onBytes = (loaded, total) => this.progress('download', loaded, total);
-      const bytes = await downloadUrl(source.url, { memory, address, signal, onBytes });
-      files.push({ path: '', address, bytes });
-    } else {
-      const wanted = [source.model, ...(source.data ?? [])];
-      const total = wanted.reduce((sum, file) => sum + file.bytes, 0);
-      let before = 0;
-      for (const file of wanted) {
-        const onBytes = (loaded) => this.progress('download', before + loaded, total);
-        const bytes = await downloadFile(file, { memory, address, signal, onBytes });
-        files.push({ path: file.path, address, bytes });
-        address = align(address + bytes);
-        before += bytes;
-      }
-    }
-    return { files, milliseconds: performance.now() - start };
+  take({ engine, kind }) {
+    this.engine = engine;
+    this.capabilities.engine = kind;
   }
 
   progress(phase, loaded, total) {
@@ -369,6 +392,8 @@ export class Session {
     this.timer = null;
     for (const worker of this.workers) worker.terminate();
     this.workers = [];
+    this.loader?.close();
+    this.loader = null;
     this.engine = null;
     this.machine = null;
     return null;

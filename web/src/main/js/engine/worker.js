@@ -32,6 +32,7 @@ async function create(request) {
     session = made;
     return value;
   } catch (error) {
+    creating.controller.abort();
     made.release();
     throw error;
   } finally {

@@ -1,5 +1,5 @@
 import { QuernError, aborted } from './errors.js';
-import type { Manifest, ManifestFile } from './protocol.js';
+import type { Manifest, ManifestFile, ManifestOutline } from './protocol.js';
 
 /** What a caller's string means: the name of a model on the server, a manifest's address, or a model file's. */
 export type Reference =
@@ -88,7 +88,39 @@ function parseFile(file: ManifestFile, at: number, url: string, problems: string
   } catch {
     problem(`has no usable url`);
   }
-  return { ...file, path: String(file?.path), url: absolute, chunks };
+  const outline = file?.outline && parseOutline(file.outline, file.bytes, url, problem);
+  const parsed = { ...file, path: String(file?.path), url: absolute, chunks };
+  return outline ? { ...parsed, outline } : parsed;
+}
+
+function parseOutline(
+  outline: ManifestOutline,
+  fileBytes: number,
+  url: string,
+  problem: (text: string) => void,
+): ManifestOutline {
+  let end = 0;
+  let sum = 0;
+  const fits = (piece: unknown) => {
+    if (!Array.isArray(piece) || piece.length !== 2 || !piece.every(Number.isSafeInteger)) {
+      return false;
+    }
+    const [from, length] = piece as [number, number];
+    const ok = from >= end && length > 0 && from + length <= fileBytes;
+    end = from + length;
+    sum += length;
+    return ok;
+  };
+  const whole = Array.isArray(outline.pieces) && outline.pieces.every(fits);
+  if (!whole || sum !== outline.bytes || !/^[0-9a-f]{64}$/.test(String(outline.sha256))) {
+    problem('has an outline whose pieces do not fit it');
+  }
+  try {
+    return { ...outline, url: new URL(outline.url, url).href };
+  } catch {
+    problem('has an outline without a usable url');
+    return outline;
+  }
 }
 
 /** The one file of a role, or undefined. */

@@ -2,11 +2,13 @@ import { Channel, type Port } from './channel.js';
 import { lockName } from './cores.js';
 import { QuernError, aborted, asQuernError } from './errors.js';
 import { browserLabel } from './labels.js';
+import { Loader } from './loader.js';
 import { fetchJson } from './manifest.js';
 import type { CheckedOptions } from './options.js';
 import type {
   Capabilities,
   CreateReply,
+  LoadPhase,
   Manifest,
   Notification,
   ScheduleRecord,
@@ -88,31 +90,51 @@ export async function openEngine(
   hear: (notification: Notification) => void,
 ): Promise<Opened> {
   finding.catch(() => undefined); // awaited below
+  const began = performance.now();
+  const pagePhases: LoadPhase[] = [];
+  const watch = (phase: string, work: Promise<unknown>) =>
+    work.then(
+      () => pagePhases.push({ phase, start: 0, end: performance.now() - began }),
+      () => undefined,
+    );
+  void watch('find', finding);
   const { signal } = options;
   const browser = browserLabel(globalThis.navigator ?? {});
   let loaded = () => {};
-  const created = new Promise<void>((resolve) => (loaded = resolve));
+  const ready = new Promise<void>((resolve) => (loaded = resolve));
   let channel: Channel | undefined;
+  let loader = null as Loader | null;
   const open = () => {
+    loader?.close(true);
+    const fresh = (loader = Loader.start(options.device));
+    void finding.then(
+      ({ source }) => fresh === loader && fresh?.load(source),
+      () => undefined, // told by whoever waits for it
+    );
     const opened = new Channel(startWorker(), (notification) => {
       if (notification.type === 'progress') {
         const { phase, loaded, total } = notification;
         options.onProgress?.({ phase, loaded, total });
       } else if (notification.type === 'device') {
-        void offerSchedules(opened, notification.class, options, created);
+        void offerSchedules(opened, notification.class, options, ready);
       } else if (notification.type === 'profile') {
         void memory.keepProfile(browser, notification.profile);
       }
       hear(notification);
     });
-    return (channel = opened);
+    channel = opened;
+    return { channel: opened, loader: fresh };
   };
   // A worker that is only loading is ended at once, whatever it does.
-  const abort = () => channel?.close(aborted(signal));
+  const abort = () => {
+    channel?.close(aborted(signal));
+    loader?.close(true);
+  };
   signal?.addEventListener('abort', abort, { once: true });
   try {
     const starting = startEngine(open, options);
     starting.catch(() => undefined); // awaited below
+    void watch('start', starting);
     const known = options.schedules !== false;
     const [{ source, manifest, name }, records, profile, lock] = await Promise.all([
       finding,
@@ -120,8 +142,8 @@ export async function openEngine(
       known ? memory.profile(browser) : null,
       lockName(),
     ]);
-    const ready = await starting;
-    const reply = await ready.request(
+    const started = await starting;
+    const creating = started.channel.request(
       'create',
       {
         source,
@@ -140,13 +162,24 @@ export async function openEngine(
         silence: SILENCE.create,
       },
     );
+    creating.catch(() => undefined); // awaited with the loader
+    const failed = started.loader ? [started.loader.failed] : [];
+    const reply = await Promise.race([creating, ...failed]);
+    started.loader?.close(false);
     loaded();
     const telemetry = options.telemetry
       ? new Telemetry(addressOf(options.telemetry, 'api/v1/telemetry', options.server))
       : null;
+    const shift = performance.timeOrigin + began;
+    const timeline = reply.timeline.map(({ phase, start, end }) => ({
+      phase,
+      start: start - shift,
+      end: end - shift,
+    }));
+    const created = { ...reply, timeline: [...pagePhases, ...timeline] };
     return {
-      channel: ready,
-      created: reply,
+      channel: started.channel,
+      created,
       manifest,
       labels: { model: name, browser },
       telemetry,
@@ -154,10 +187,17 @@ export async function openEngine(
   } catch (thrown) {
     const error = asQuernError(thrown);
     channel?.close(error);
+    loader?.close(true);
     throw error;
   } finally {
     signal?.removeEventListener('abort', abort);
   }
+}
+
+/** An engine worker, and the worker that downloads for it, if there is one. */
+interface Started {
+  channel: Channel;
+  loader: Loader | null;
 }
 
 /**
@@ -165,18 +205,19 @@ export async function openEngine(
  * blocks a worker for ever while it makes a nested one.
  */
 async function startEngine(
-  open: () => Channel,
+  open: () => Started,
   { device, threads, engine, signal }: CheckedOptions,
-): Promise<Channel> {
+): Promise<Started> {
   for (let attempt = 1; ; attempt++) {
-    const channel = open();
+    const started = open();
     try {
-      await channel.request(
+      const loader = started.loader?.end ?? null;
+      await started.channel.request(
         'start',
-        { device, threads, engine },
-        { silence: attempt * SILENCE.start },
+        { device, threads, engine, loader },
+        { silence: attempt * SILENCE.start, transfer: loader ? [loader.port] : [] },
       );
-      return channel;
+      return started;
     } catch (thrown) {
       const silent = thrown instanceof QuernError && thrown.code === 'timeout';
       if (!silent || attempt === STARTS || signal?.aborted) {

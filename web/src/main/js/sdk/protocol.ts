@@ -1,4 +1,5 @@
 import type { WireError } from './errors.js';
+import type { LoaderEnd } from './loader.js';
 import type { TensorType, WireTensor } from './tensor.js';
 
 /*
@@ -15,6 +16,23 @@ export interface ManifestFile {
   url: string;
   chunkBytes: number;
   chunks: string[];
+  /** A small file with everything of this one but its large tensors, so that the model can be planned before they arrive. */
+  outline?: ManifestOutline;
+}
+
+export interface ManifestOutline {
+  url: string;
+  sha256: string;
+  bytes: number;
+  /** Where its bytes lie in the whole file, in order: positions and lengths. */
+  pieces: [number, number][];
+}
+
+/** When a phase of loading began and ended; phases overlap. Milliseconds after the call that began it. */
+export interface LoadPhase {
+  phase: string;
+  start: number;
+  end: number;
 }
 
 export interface Manifest {
@@ -105,6 +123,8 @@ export interface CreateReply {
   phases: Record<string, number>;
   /** The engine's. */
   version: string;
+  /** By the clock of `performance.timeOrigin`. */
+  timeline: LoadPhase[];
 }
 
 export interface RunReply {
@@ -172,7 +192,10 @@ export interface ProfileReply {
 export interface Requests {
   capabilities: { carries: object; value: Capabilities };
   /** Answered as soon as the threads are being made; they and the engine load while the model is being found. */
-  start: { carries: Pick<CreateRequest, 'device' | 'threads' | 'engine'>; value: null };
+  start: {
+    carries: Pick<CreateRequest, 'device' | 'threads' | 'engine'> & { loader: LoaderEnd | null };
+    value: null;
+  };
   create: { carries: CreateRequest; value: CreateReply };
   run: {
     carries: { inputs: Record<string, WireTensor>; outputs: string[] | null };

@@ -12,6 +12,7 @@ import type {
   Capabilities,
   CreateReply,
   DescribeReply,
+  LoadPhase,
   Manifest,
   Notification,
   ProfileReply,
@@ -152,6 +153,11 @@ export class Session extends EventTarget {
 
   get capabilities(): Capabilities {
     return structuredClone(this.#created.capabilities);
+  }
+
+  /** When each phase of loading began and ended. */
+  get timeline(): LoadPhase[] {
+    return structuredClone(this.#created.timeline);
   }
 
   /** Milliseconds that each phase of loading took. */

@@ -27,6 +27,9 @@ public final class OnnxReader {
   /** Bytes of a name. */
   static final int LONGEST_NAME = 1 << 16;
 
+  /** Bytes of messages that are copied before they are read. */
+  private static final int NEAR = 4096;
+
   /** Problems after which reading stops. */
   static final int MOST_PROBLEMS = 1000;
 
@@ -176,7 +179,7 @@ public final class OnnxReader {
     try {
       while (wire.next()) {
         switch (wire.field()) {
-          case 1 -> nodes.add(node(wire.chunk(), depth, nodes.size()));
+          case 1 -> nodes.add(node(near(wire.chunk()), depth, nodes.size()));
           case 2 -> name = wire.text();
           case 5 ->
               tensor(wire.chunk(), "initializer " + initializers.size())
@@ -199,6 +202,11 @@ public final class OnnxReader {
         List.copyOf(initializers),
         List.copyOf(inputs),
         List.copyOf(outputs));
+  }
+
+  /** A short message as an array: in a browser each byte of linear memory costs a call. */
+  private static Bytes near(Bytes message) {
+    return message.size() <= NEAR ? Bytes.of(message.toArray()) : message;
   }
 
   private OnnxNode node(Bytes message, int depth, int index) {

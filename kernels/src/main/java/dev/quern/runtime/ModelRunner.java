@@ -48,6 +48,9 @@ public final class ModelRunner {
   /** Elements below which a step is not shared out to threads. */
   private static final long SMALL = 2048;
 
+  /** Two tiles of six rows, of the code that longer inputs run too. */
+  private static final int WARM_SIZE = 12;
+
   /** Warming ends after so many runs in a row that took more than this part of the fastest. */
   private static final int WARM_RUNS = 3;
 
@@ -71,7 +74,10 @@ public final class ModelRunner {
   private final Map<String, Schedule> heuristics = new LinkedHashMap<>();
   private final Map<String, Program> programs = new LinkedHashMap<>();
   private final List<Integer> freePrograms = new ArrayList<>();
-  private final double packMilliseconds;
+  private final WeightLoader loader;
+  private double packMilliseconds;
+  private double warmBest = Double.MAX_VALUE;
+  private int warmSlower;
   private long scratchStride;
   private long arenaAt;
   private long arenaEnd;
@@ -89,12 +95,10 @@ public final class ModelRunner {
     for (int i = 0; i < signatures.length; i++) {
       signatures[i] = plan.steps().get(i).kernel().signature();
     }
-    double start = machine.now();
-    WeightLoader.Loaded loaded = WeightLoader.load(machine, plan.weights(), top);
-    weights = loaded.addresses();
-    facts = loaded.facts();
-    packMilliseconds = machine.now() - start;
-    programsAt = Arena.align(loaded.top());
+    loader = new WeightLoader(machine, plan.weights(), top);
+    weights = loader.addresses();
+    facts = loader.facts();
+    programsAt = Arena.align(loader.top());
     // One record more: a step's end is written as the beginning of the record behind it, too.
     scratchAt =
         Arena.align(
@@ -109,14 +113,27 @@ public final class ModelRunner {
   }
 
   /**
-   * Loads a plan's weights and installs the kernels that need no sizes. The first module it
-   * installs is the walker's.
+   * Loads a plan's weights and installs the kernels that need no sizes.
+   *
+   * @see #prepare
+   */
+  public static ModelRunner load(Machine machine, Graph graph, Plan plan, Limits limits, long top) {
+    ModelRunner runner = prepare(machine, graph, plan, limits, top);
+    runner.pack();
+    return runner;
+  }
+
+  /**
+   * Gives a plan's weights their places and installs the kernels that need no sizes; what lies in
+   * the file's large tensors may still be on its way. Runs make sense only after {@link #pack}. The
+   * first module it installs is the walker's.
    *
    * @param graph optimised; constants whose data is {@link Addressed} stay where they are
    * @param top the first address that is free
    * @throws MachineException if memory or a module is refused
    */
-  public static ModelRunner load(Machine machine, Graph graph, Plan plan, Limits limits, long top) {
+  public static ModelRunner prepare(
+      Machine machine, Graph graph, Plan plan, Limits limits, long top) {
     machine.install(Walker.module(machine.features().threads()).encode());
     ModelRunner runner = new ModelRunner(machine, graph, plan, limits, Math.max(top, Control.FREE));
     List<Wanted> wanted = new ArrayList<>();
@@ -132,6 +149,19 @@ public final class ModelRunner {
       }
     }
     return runner;
+  }
+
+  /** Packs the weights, once the whole file is there; no run may be under way. */
+  public void pack() {
+    double start = machine.now();
+    loader.pack(between());
+    // Runs that warmed were written before the packers had told what they tell of the weights.
+    for (Program program : programs.values()) {
+      for (int i = 0; i < plan.steps().size(); i++) {
+        write(program, i);
+      }
+    }
+    packMilliseconds = machine.now() - start;
   }
 
   public Plan plan() {
@@ -250,14 +280,16 @@ public final class ModelRunner {
   }
 
   /**
-   * Runs the model on zeros until it gets no faster, so that the engine's optimising compiler has
-   * done its work before the first request: fresh code runs at a fifth of its final speed. Sizes
-   * that are not known are guessed; where the model refuses the guess nothing is done.
+   * Runs the model once on zeros; to be done until it gets no faster, so that the engine's
+   * optimising compiler has done its work before the first request: fresh code runs at a fifth of
+   * its final speed. Sizes that are not known are small: as many rows as start the compiler. Where
+   * the model refuses them nothing is done. The weights need not be there yet.
    *
-   * @param milliseconds after which it ends in any case, between two runs
+   * @param threads that run
+   * @return whether another time may help
    */
-  public void warm(double milliseconds) {
-    double start = machine.now();
+  public boolean warm(int threads) {
+    int before = machine.memory().getInt(Control.THREADS);
     try {
       Map<String, long[]> guess = new LinkedHashMap<>();
       for (Value input : plan.inputs()) {
@@ -267,30 +299,30 @@ public final class ModelRunner {
       for (Value input : plan.inputs()) {
         machine.memory().clear(address(input.name()), bytes(input));
       }
-      double best = Double.MAX_VALUE;
-      int slower = 0;
-      while (slower < WARM_RUNS && machine.now() - start < milliseconds) {
-        double before = machine.now();
-        execute();
-        double took = machine.now() - before;
-        slower = took < best * WARM_GAIN ? 0 : slower + 1;
-        best = Math.min(best, took);
-      }
+      machine.memory().putInt(Control.THREADS, threads);
+      double start = machine.now();
+      execute();
+      double took = machine.now() - start;
+      warmSlower = took < warmBest * WARM_GAIN ? 0 : warmSlower + 1;
+      warmBest = Math.min(warmBest, took);
+      return warmSlower < WARM_RUNS;
     } catch (RunException e) {
       if (e.reason() == Reason.ENGINE) {
         throw e;
       }
+      return false;
     } finally {
+      machine.memory().putInt(Control.THREADS, before);
       current = null;
     }
   }
 
-  /** Plausible dimensions of an input: one sample, 32 of whatever else is not known. */
+  /** Dimensions of an input to warm with: one sample, few of whatever else is not known. */
   private static long[] guess(Shape shape) {
     long[] dims = new long[shape.rank()];
     for (int i = 0; i < dims.length; i++) {
       Dim dim = shape.dim(i);
-      dims[i] = dim.isConstant() ? dim.constant() : i == 0 ? 1 : 32;
+      dims[i] = dim.isConstant() ? dim.constant() : i == 0 ? 1 : WARM_SIZE;
     }
     return dims;
   }

@@ -35,9 +35,13 @@ final class WeightLoader {
 
   private final long fileEnd;
   private long top;
-  private long scratch;
 
-  private WeightLoader(Machine machine, List<Weight> weights, long top) {
+  /**
+   * Gives all weights their addresses; none of the file's bytes need to be there yet.
+   *
+   * @param top the first address behind the model's file
+   */
+  WeightLoader(Machine machine, List<Weight> weights, long top) {
     this.machine = machine;
     this.weights = weights;
     this.addresses = new long[weights.size()];
@@ -45,29 +49,25 @@ final class WeightLoader {
     this.fileEnd = Arena.align(top);
     this.top = fileEnd;
     this.packer = machine.load(PackKernel.module(machine.features().threads()).encode());
+    place();
   }
 
-  /**
-   * What loading gave.
-   *
-   * @param addresses of each weight
-   * @param facts what {@code Base.OfFact} says of each weight
-   * @param top the first free address behind them
-   */
-  record Loaded(long[] addresses, int[] facts, long top) {}
-
-  /**
-   * Loads all weights.
-   *
-   * @param top the first address behind the model's file
-   */
-  static Loaded load(Machine machine, List<Weight> weights, long top) {
-    WeightLoader loader = new WeightLoader(machine, weights, top);
-    loader.load();
-    return new Loaded(loader.addresses, loader.facts, loader.top);
+  /** The address of each weight. */
+  long[] addresses() {
+    return addresses;
   }
 
-  private void load() {
+  /** What {@code Base.OfFact} says of each weight, once it is packed. */
+  int[] facts() {
+    return facts;
+  }
+
+  /** The first free address behind the file and all weights. */
+  long top() {
+    return top;
+  }
+
+  private void place() {
     for (Weight weight : weights) {
       for (Constant part : weight.parts()) {
         if (part.data() instanceof Addressed file) {
@@ -79,11 +79,17 @@ final class WeightLoader {
     for (Weight weight : weights) {
       addresses[weight.id()] = weight.packed() ? place(weight) : raw(weight.parts().get(0));
     }
-    // Scratch lies behind everything, and is given back: nothing keeps it.
-    scratch = Arena.align(top);
+  }
+
+  /**
+   * Packs the weights that are packed, now that the file's bytes are there.
+   *
+   * @param scratch the first address from which on memory is free to be overwritten
+   */
+  void pack(long scratch) {
     for (Weight weight : weights) {
       if (weight.packed()) {
-        pack(weight);
+        pack(weight, scratch);
       }
     }
   }
@@ -156,7 +162,7 @@ final class WeightLoader {
     return at;
   }
 
-  private void pack(Weight weight) {
+  private void pack(Weight weight, long scratch) {
     long total = 0;
     for (Constant part : weight.parts()) {
       total += part.data().size();

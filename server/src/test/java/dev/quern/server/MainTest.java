@@ -95,7 +95,7 @@ class MainTest {
     assertThat(models.demoModel()).isFalse();
     Manifest manifest = store.manifest(ModelImport.DEMO_MODEL).orElseThrow();
     assertThat(manifest.files().getFirst().bytes()).isEqualTo(90_387_606);
-    assertThat(manifest.files().getFirst().chunks()).hasSize(22);
+    assertThat(manifest.files().getFirst().chunks()).hasSize(345);
     assertThat(manifest.pipeline()).isEqualTo(new Manifest.PipelineOptions("mean", true, 512));
     String damaged = manifest.files().getFirst().sha256();
     Files.write(directory.resolve("blobs").resolve(damaged), new byte[3]);

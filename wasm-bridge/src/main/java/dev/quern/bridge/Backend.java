@@ -47,6 +47,17 @@ interface Backend {
   /** Threads that take part in runs. */
   int threads();
 
+  /**
+   * Runs kernels so that the browser optimises them before the first run.
+   *
+   * @param threads that run; 0: all
+   * @return whether doing it again may help
+   */
+  boolean warm(int threads);
+
+  /** Makes ready what needs the whole files, once they are there. */
+  void finish();
+
   /** Milliseconds of each phase of loading, by name. */
   Map<String, Double> phases();
 

@@ -27,6 +27,11 @@ final class BrowserMachine implements Machine {
     return host.getThreads();
   }
 
+  /** A view of the kernels' memory. */
+  MemoryBytes view(long address, long bytes) {
+    return (MemoryBytes) memory.view(address, bytes);
+  }
+
   @Override
   public LinearMemory memory() {
     return memory;

@@ -1,5 +1,6 @@
 package dev.quern.bridge;
 
+import dev.quern.runtime.Arrival;
 import org.teavm.jso.JSExport;
 
 /**
@@ -26,11 +27,36 @@ public final class Engine {
     edition = with;
   }
 
-  /** Makes a model of the files that lie in memory. */
+  /**
+   * Plans a model whose large tensors are still on their way into memory: {@code {"planned":
+   * false}} if that needs some of them.
+   */
+  @JSExport
+  public static String plan(String request) {
+    return Reply.to(() -> {
+      try {
+        model = Model.plan(edition, new BrowserMachine(host), Request.of(request));
+      } catch (Arrival.MissingException e) {
+        return Reply.object("planned", false);
+      }
+      return Reply.object("planned", true);
+    });
+  }
+
+  /** Runs the kernels of a planned model, so that the browser optimises them. */
+  @JSExport
+  public static String warm(String request) {
+    return Reply.to(() -> model.warm(Request.of(request)));
+  }
+
+  /** Makes the model ready, planned or not, once all files lie in memory. */
   @JSExport
   public static String create(String request) {
     return Reply.to(() -> {
-      model = Model.create(edition, new BrowserMachine(host), Request.of(request));
+      if (model == null) {
+        model = Model.plan(edition, new BrowserMachine(host), Request.of(request));
+      }
+      model.finish();
       return model.description();
     });
   }

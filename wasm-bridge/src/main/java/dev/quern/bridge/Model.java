@@ -12,6 +12,7 @@ import dev.quern.onnx.OnnxReader;
 import dev.quern.plan.Plan;
 import dev.quern.plan.PlanException;
 import dev.quern.plan.Planner;
+import dev.quern.runtime.Arrival;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -26,14 +27,17 @@ final class Model {
   private final BrowserMachine machine;
   private final Graph graph;
   private final Backend backend;
-  private final double parseMilliseconds;
+  private final Timeline timeline;
+  private final Arrival arrival;
   private final Set<String> shapes = new LinkedHashSet<>();
 
-  private Model(BrowserMachine machine, Graph graph, Backend backend, double parseMilliseconds) {
+  private Model(
+      BrowserMachine machine, Graph graph, Backend backend, Timeline timeline, Arrival arrival) {
     this.machine = machine;
     this.graph = graph;
     this.backend = backend;
-    this.parseMilliseconds = parseMilliseconds;
+    this.timeline = timeline;
+    this.arrival = arrival;
   }
 
   /**
@@ -41,43 +45,56 @@ final class Model {
    *
    * @throws EngineException with code {@code incomplete} if another edition may know what the model
    *     holds
+   * @throws Arrival.MissingException if bytes are needed that are on their way
    */
-  static Model create(Edition edition, BrowserMachine machine, Request request) {
-    double start = machine.now();
-    OnnxModel file = read(machine, request);
+  static Model plan(Edition edition, BrowserMachine machine, Request request) {
+    Timeline timeline = new Timeline(machine);
+    Arrival arrival = new Arrival();
     boolean reference = request.text("device").equals("reference");
+    OnnxModel file = timeline.time("parse", () -> read(machine, request, arrival));
     Graph graph;
     Plan plan = null;
-    double planStart = 0;
     try {
-      graph =
-          Passes.optimise(GraphImporter.importModel(file, edition.operators()), edition.folding());
-      planStart = machine.now();
+      Graph parsed = timeline.time("parse", () -> parse(edition, file));
       if (!reference) {
-        plan = Planner.plan(graph, edition.lowerings());
+        plan = timeline.time("plan", () -> Planner.plan(parsed, edition.lowerings()));
       }
+      graph = parsed;
     } catch (ModelException | PlanException e) {
       if (edition.complete()) {
         throw e;
       }
       throw Edition.incomplete(e.getMessage());
     }
-    double planning = machine.now() - planStart;
     Backend backend =
         reference
             ? edition.reference().open(machine, graph)
-            : WasmBackend.load(
-                machine, graph, new WasmBackend.Planned(plan, planning), request, end(request));
-    return new Model(machine, graph, backend, planStart - start);
+            : WasmBackend.plan(machine, graph, plan, request, end(request), timeline);
+    return new Model(machine, graph, backend, timeline, arrival);
   }
 
-  private static OnnxModel read(BrowserMachine machine, Request request) {
+  private static Graph parse(Edition edition, OnnxModel file) {
+    return Passes.optimise(GraphImporter.importModel(file, edition.operators()), edition.folding());
+  }
+
+  /** Runs kernels so that the browser optimises them: whether doing it again may help. */
+  Map<String, Object> warm(Request request) {
+    return Reply.object("more", backend.warm((int) request.integer("threads")));
+  }
+
+  /** Makes the model ready, now that all files are there. */
+  void finish() {
+    arrival.complete();
+    backend.finish();
+  }
+
+  private static OnnxModel read(BrowserMachine machine, Request request, Arrival arrival) {
     Map<String, Bytes> data = new LinkedHashMap<>();
     for (Request file : request.objects("data")) {
-      data.put(file.text("path"), view(machine, file));
+      data.put(file.text("path"), view(machine, file, arrival));
     }
     return OnnxReader.read(
-        view(machine, request.object("model")),
+        view(machine, request.object("model"), arrival),
         location -> {
           Bytes bytes = data.get(location);
           if (bytes == null) {
@@ -88,8 +105,15 @@ final class Model {
         });
   }
 
-  private static Bytes view(BrowserMachine machine, Request file) {
-    return machine.memory().view(file.integer("address"), file.integer("bytes"));
+  /** A file, with the gaps that the request says there are: {@code [from, length, from, …]}. */
+  private static Bytes view(BrowserMachine machine, Request file, Arrival arrival) {
+    MemoryBytes bytes = machine.view(file.integer("address"), file.integer("bytes"));
+    List<Arrival.Gap> gaps = new ArrayList<>();
+    List<Long> numbers = file.integers("gaps");
+    for (int i = 0; i + 1 < numbers.size(); i += 2) {
+      gaps.add(new Arrival.Gap(numbers.get(i), numbers.get(i + 1)));
+    }
+    return gaps.isEmpty() ? bytes : arrival.view(bytes, gaps);
   }
 
   /** The first address behind the files. */
@@ -108,7 +132,7 @@ final class Model {
     for (String name : graph.outputs()) {
       outputs.add(graph.value(name));
     }
-    Map<String, Object> phases = Reply.object("parse", parseMilliseconds);
+    Map<String, Object> phases = Reply.object("parse", timeline.worked("parse"));
     phases.putAll(backend.phases());
     return Reply.object(
         "inputs", Reply.values(graph.inputs()),
@@ -116,6 +140,7 @@ final class Model {
         "threads", backend.threads(),
         "unmeasured", backend.unmeasured(),
         "phases", phases,
+        "timeline", timeline.list(),
         "events", backend.events());
   }
 

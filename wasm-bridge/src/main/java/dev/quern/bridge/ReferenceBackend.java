@@ -54,6 +54,16 @@ final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public boolean warm(int threads) {
+    return false;
+  }
+
+  @Override
+  public void finish() {
+    // Weights are read where they lie.
+  }
+
+  @Override
   public Map<String, Double> phases() {
     return Map.of("pack", 0.0, "emit", 0.0, "compile", 0.0);
   }

@@ -53,6 +53,20 @@ record Request(Map<?, ?> fields) {
     throw missing(name, "a list");
   }
 
+  /** A list of whole numbers; empty where there is none. */
+  List<Long> integers(String name) {
+    List<Long> numbers = new ArrayList<>();
+    if (fields.get(name) instanceof List<?> list) {
+      for (Object value : list) {
+        if (!(value instanceof Double number)) {
+          throw missing(name, "whole numbers");
+        }
+        numbers.add(number.longValue());
+      }
+    }
+    return numbers;
+  }
+
   List<Request> objects(String name) {
     List<Request> objects = new ArrayList<>();
     for (Object value : list(name)) {

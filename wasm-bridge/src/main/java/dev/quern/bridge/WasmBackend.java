@@ -27,8 +27,7 @@ final class WasmBackend implements Backend {
   private final BrowserMachine machine;
   private final ModelRunner runner;
   private final Tuning tuning;
-  private final double planMilliseconds;
-  private final double warmMilliseconds;
+  private final Timeline timeline;
 
   /** Whether the profile may say how many threads run, because the caller did not. */
   private final boolean choosesThreads;
@@ -39,47 +38,61 @@ final class WasmBackend implements Backend {
   private boolean searching = true;
 
   private WasmBackend(
-      BrowserMachine machine, Graph graph, Planned planned, Request request, long top) {
+      BrowserMachine machine,
+      Graph graph,
+      Plan plan,
+      Request request,
+      long top,
+      Timeline timeline) {
     this.machine = machine;
+    this.timeline = timeline;
     DeviceProfile stored = stored(request);
     DeviceProfile profile = stored == null ? guessed(machine, request) : stored;
     Limits limits = new Limits(profile.registers(), profile.l2Bytes());
-    double start = machine.now();
-    runner = ModelRunner.load(machine, graph, planned.plan(), limits, top);
+    runner = timeline.time("plan", () -> ModelRunner.prepare(machine, graph, plan, limits, top));
     choosesThreads = request.integer("threads") == 0;
     takeThreads(profile);
     tuning =
         new Tuning(
             new TunableRunner(runner), profile, request.list("records"), request.text("browser"));
-    planMilliseconds =
-        planned.milliseconds() + machine.now() - start - runner.packMilliseconds() - made();
-    double before = made();
-    start = machine.now();
-    runner.warm(WARM_MILLISECONDS);
-    warmMilliseconds = machine.now() - start - (made() - before);
     if (stored == null) {
       profiler = new Profiler(machine, request.text("family"));
       search(searching);
     }
   }
 
-  /** A plan and how long it took. */
-  record Planned(Plan plan, double milliseconds) {}
-
   /**
-   * Loads a graph and its plan.
+   * Prepares a plan; what lies in large tensors may still be on its way.
    *
    * @param request with the class key, the stored profile and records, the browser's label, and the
    *     threads that were asked for (0: as many as the profile found worth using)
    * @param top the first address behind the model's files
    */
-  static WasmBackend load(
-      BrowserMachine machine, Graph graph, Planned planned, Request request, long top) {
-    return new WasmBackend(machine, graph, planned, request, top);
+  static WasmBackend plan(
+      BrowserMachine machine,
+      Graph graph,
+      Plan plan,
+      Request request,
+      long top,
+      Timeline timeline) {
+    return new WasmBackend(machine, graph, plan, request, top, timeline);
   }
 
-  private double made() {
-    return runner.emitMilliseconds() + runner.compileMilliseconds();
+  @Override
+  public boolean warm(int threads) {
+    int count = threads == 0 ? threads() : threads;
+    return timeline.worked("warm") < WARM_MILLISECONDS
+        && timeline.time("warm", () -> runner.warm(count));
+  }
+
+  @Override
+  public void finish() {
+    timeline.time(
+        "pack",
+        () -> {
+          runner.pack();
+          return null;
+        });
   }
 
   private void takeThreads(DeviceProfile profile) {
@@ -221,11 +234,13 @@ final class WasmBackend implements Backend {
   @Override
   public Map<String, Double> phases() {
     Map<String, Double> phases = new LinkedHashMap<>();
-    phases.put("plan", planMilliseconds);
-    phases.put("pack", runner.packMilliseconds());
+    double made = runner.emitMilliseconds() + runner.compileMilliseconds();
+    // Most kernels are made while planning, some by the first run that warms.
+    phases.put("plan", Math.max(0, timeline.worked("plan") - made));
+    phases.put("pack", timeline.worked("pack"));
     phases.put("emit", runner.emitMilliseconds());
     phases.put("compile", runner.compileMilliseconds());
-    phases.put("warm", warmMilliseconds);
+    phases.put("warm", timeline.worked("warm"));
     return phases;
   }
 

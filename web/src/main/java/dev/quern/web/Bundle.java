@@ -25,6 +25,7 @@ public final class Bundle {
           new Entry("quern-tokenizer", "src/main/js/quern-tokenizer.ts"),
           new Entry("quern-worker", "src/main/js/engine/worker.js"),
           new Entry("quern-compute", "src/main/js/engine/compute.js"),
+          new Entry("quern-loader", "src/main/js/engine/loader.js"),
           new Entry("element", "src/main/js/element.ts"),
           new Entry("demo/demo", "src/main/js/demo/demo.ts"),
           new Entry("demo/style", "src/main/pages/demo/style.css"),

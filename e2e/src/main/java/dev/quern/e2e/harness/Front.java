@@ -27,6 +27,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Pattern;
 
 /**
  * A local server in front of Quern's: it serves pages and files of its own, takes what the page
@@ -39,6 +40,8 @@ public final class Front implements AutoCloseable {
    * {@link #take}.
    */
   public static final String PREFIX = "/_e2e/";
+
+  private static final Pattern SCRIPT = Pattern.compile("\\.(js|mjs|wasm)$");
 
   private static final Set<String> ISOLATION =
       Set.of("cross-origin-opener-policy", "cross-origin-embedder-policy");
@@ -68,6 +71,8 @@ public final class Front implements AutoCloseable {
   private final Map<String, byte[]> received = new ConcurrentHashMap<>();
   private final Set<String> forwarded = ConcurrentHashMap.newKeySet();
   private final Map<String, Integer> answered = new ConcurrentHashMap<>();
+  private final Map<String, Kept> kept = new ConcurrentHashMap<>();
+  private volatile boolean keeping;
   private final Map<String, Long> breaks = new ConcurrentHashMap<>();
   private final Map<String, AtomicLong> budgets = new ConcurrentHashMap<>();
 
@@ -183,6 +188,17 @@ public final class Front implements AutoCloseable {
     budgets.clear();
   }
 
+  /** An answer of the upstream, from memory. */
+  private record Kept(Map<String, List<String>> headers, byte[] body) {}
+
+  /**
+   * From now on scripts and modules of the upstream are asked for once and then sent from memory,
+   * as files that are served here are: the way through two servers would be most of their time.
+   */
+  public void keepScripts() {
+    keeping = true;
+  }
+
   /** The paths that pages have asked the upstream for. */
   public Set<String> forwarded() {
     return Set.copyOf(forwarded);
@@ -218,6 +234,8 @@ public final class Front implements AutoCloseable {
         forwarded.add(path);
         if (path.startsWith("/weights/") && exchange.getRequestMethod().equals("GET")) {
           pump(exchange, path, upstream.get());
+        } else if (keeping && SCRIPT.matcher(path).find()) {
+          sendKept(exchange, path, upstream.get());
         } else {
           forward(exchange, path, upstream.get());
         }
@@ -323,6 +341,29 @@ public final class Front implements AutoCloseable {
         && (isolated || !ISOLATION.contains(lower))) {
       values.forEach(value -> exchange.getResponseHeaders().add(name, value));
     }
+  }
+
+  private void sendKept(HttpExchange exchange, String path, URI target)
+      throws IOException, InterruptedException {
+    String encoding = exchange.getRequestHeaders().getFirst("Accept-Encoding");
+    String key = path + " " + encoding;
+    Kept answer = kept.get(key);
+    if (answer == null) {
+      HttpRequest.Builder request = HttpRequest.newBuilder(target.resolve(path));
+      if (encoding != null) {
+        request.header("Accept-Encoding", encoding);
+      }
+      var response = client.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
+      if (response.statusCode() != 200) {
+        forward(exchange, path, target);
+        return;
+      }
+      answer = new Kept(response.headers().map(), response.body());
+      kept.put(key, answer);
+    }
+    answer.headers().forEach((name, values) -> passOn(exchange, name, values));
+    int length = answer.body().length;
+    send(exchange, path, 200, length, new ByteArrayInputStream(answer.body()));
   }
 
   private void forward(HttpExchange exchange, String path, URI target)

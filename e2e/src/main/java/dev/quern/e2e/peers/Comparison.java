@@ -65,6 +65,7 @@ public final class Comparison {
     Optional<Path> packages =
         settings.peers().isEmpty() ? Optional.empty() : Optional.of(PeerPackages.ready(progress));
     EnginePage.serve(front, packages);
+    front.keepScripts();
     front.serve(PEAK, "application/wasm", PeakProbe.module(fma), Map.of());
     MachineLoad.awaitIdle(settings.patience(), FOREIGN)
         .ifPresent(cores ->

@@ -56,13 +56,16 @@ final class LoadComparison {
       try (Oracle oracle = new Oracle(files.onnx())) {
         expected = oracle.run(WORKLOAD.inputs()).values().iterator().next();
       }
-      for (int i = 0; i < TIMES; i++) {
+      // The first load of each does not count: the server's code and files are cold then.
+      for (int i = 0; i <= TIMES; i++) {
         for (Engine engine : engines) {
           if (!results.containsKey(engine)) {
             try {
               EnginePage.First first = load(engine, threads, files, expected);
-              loads.computeIfAbsent(engine, each -> new ArrayList<>()).add(first);
-              disturbed |= first.foreignCores() > Comparison.FOREIGN;
+              if (i > 0) {
+                loads.computeIfAbsent(engine, each -> new ArrayList<>()).add(first);
+                disturbed |= first.foreignCores() > Comparison.FOREIGN;
+              }
             } catch (PeerException | BrowserException e) {
               results.put(engine, new Measured.Refused(e.getMessage()));
             }

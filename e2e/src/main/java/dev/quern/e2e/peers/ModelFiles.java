@@ -3,6 +3,7 @@ package dev.quern.e2e.peers;
 import dev.quern.e2e.harness.Front;
 import dev.quern.e2e.models.Models;
 import dev.quern.e2e.peers.Engine.Format;
+import dev.quern.server.weights.Manifest;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.EnumSet;
@@ -62,7 +63,7 @@ final class ModelFiles implements AutoCloseable {
             .put("key", workload.model())
             .put("kind", workload.kind().name().toLowerCase(Locale.ROOT));
     return switch (format) {
-      case ONNX -> model.put("onnx", base + "model.onnx");
+      case ONNX -> model.put("onnx", base + "model.onnx").put("manifest", base + "manifest.json");
       case TFLITE -> tflite(model, workload);
       case WEIGHTS -> model.put("weights", base + "weights.bin");
       case HUB_FOLDER -> model.put("folder", base + "hub/");
@@ -81,7 +82,10 @@ final class ModelFiles implements AutoCloseable {
 
   private void serve(Format format) {
     switch (format) {
-      case ONNX -> serve("model.onnx", BYTES, onnx);
+      case ONNX -> {
+        serve("model.onnx", BYTES, onnx);
+        serveManifest();
+      }
       case TFLITE -> {
         // Each case has its own.
       }
@@ -104,6 +108,21 @@ final class ModelFiles implements AutoCloseable {
         serve(folder + "onnx/" + (int8 ? "model_quantized.onnx" : "model.onnx"), BYTES, onnx);
       }
     }
+  }
+
+  /**
+   * What Quern's server would serve of the model: it is loaded by digest, not by the file's name.
+   */
+  private void serveManifest() {
+    MemoryWeightStore store = new MemoryWeightStore();
+    Manifest manifest = store.model(workload.model(), onnx);
+    serve("manifest.json", JSON, utf8(JsonMapper.shared().writeValueAsString(manifest)));
+    store
+        .files()
+        .forEach((digest, bytes) -> {
+          front.serve("/weights/" + digest, BYTES, bytes, Map.of());
+          paths.add("/weights/" + digest);
+        });
   }
 
   private void serve(String name, String type, byte[] bytes) {

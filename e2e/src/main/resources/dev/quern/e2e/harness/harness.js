@@ -127,6 +127,7 @@ const calls = {
       threads: session.threads,
       capabilities: session.capabilities,
       phases: session.phases,
+      timeline: session.timeline,
       milliseconds: performance.now() - started,
     };
   },

@@ -19,7 +19,7 @@ function inputs(tensors) {
 }
 
 export async function load(model, { threads }) {
-  const session = await quern.Session.create(model.name ?? model.onnx, {
+  const session = await quern.Session.create(new URLSearchParams(location.search).get('by') === 'manifest' ? model.manifest : model.onnx, {
     threads,
     schedules: false,
     tune: false,
@@ -54,6 +54,7 @@ export async function load(model, { threads }) {
         memoryBytes,
         threads: session.threads,
         phases: session.phases,
+        timeline: session.timeline,
         schedules: schedules.map(
           ({ kernel, bucket, schedule, source }) => `${kernel} ${bucket}: ${schedule} (${source})`,
         ),

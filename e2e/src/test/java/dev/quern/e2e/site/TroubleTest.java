@@ -11,6 +11,8 @@ import dev.quern.e2e.harness.Front;
 import dev.quern.e2e.harness.Harness;
 import dev.quern.e2e.harness.SdkException;
 import dev.quern.e2e.oracle.MiniLm;
+import dev.quern.server.weights.Manifest;
+import java.io.ByteArrayOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -125,6 +127,54 @@ class TroubleTest {
       try (Harness harness = Harness.open(TestBrowsers.get(kind), front);
           MiniLm oracle = new MiniLm();
           Harness.Loaded model = harness.pipeline("all-MiniLM-L6-v2", Site.fixed())) {
+        assertThat(AgreementTest.difference(model.embed(TEXTS).vectors(), oracle.embed(TEXTS)))
+            .isLessThan(1e-4);
+      }
+    }
+  }
+
+  @Test
+  void weightsThatAreNotThePublishedOnesAreRefused() throws Exception {
+    try (Front front = Front.start(Optional.of(Site.app().address()), true)) {
+      Manifest.ModelFile file =
+          Site.app().weights().manifest("all-MiniLM-L6-v2").orElseThrow().files().getFirst();
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) file.bytes());
+      Site.app()
+          .weights()
+          .find(file.sha256())
+          .orElseThrow()
+          .identity()
+          .write(0, file.bytes(), bytes);
+      byte[] damaged = bytes.toByteArray();
+      damaged[60_000_000] ^= 1;
+      front.serve(file.url(), "application/octet-stream", damaged, Map.of());
+      try (Harness harness = Harness.open(TestBrowsers.get(kind), front)) {
+        assertThatThrownBy(() -> harness.session("all-MiniLM-L6-v2", Site.fixed()))
+            .asInstanceOf(type(SdkException.class))
+            .satisfies(failure -> assertThat(failure.code()).isEqualTo("integrity"));
+      }
+    }
+  }
+
+  @Test
+  void anAbortWhileWeightsArriveEndsTheLoadAndThePageGoesOn() {
+    try (Harness harness = open();
+        MiniLm oracle = new MiniLm()) {
+      String outcome =
+          harness
+              .page()
+              .evaluate(
+                  """
+                  (async () => {
+                    const stop = new AbortController();
+                    const onProgress = ({phase, loaded}) => phase === 'download' && loaded > 1e6 && stop.abort();
+                    return quern.Session.create('all-MiniLM-L6-v2', {signal: stop.signal, onProgress})
+                        .then(() => 'finished', e => e.code);
+                  })()\
+                  """,
+                  Duration.ofSeconds(60));
+      assertThat(outcome).isEqualTo("\"aborted\"");
+      try (Harness.Loaded model = harness.pipeline("all-MiniLM-L6-v2", Site.fixed())) {
         assertThat(AgreementTest.difference(model.embed(TEXTS).vectors(), oracle.embed(TEXTS)))
             .isLessThan(1e-4);
       }

@@ -24,7 +24,7 @@ public record Manifest(
   public static final int VERSION = 1;
 
   /** Bytes of a chunk with a digest of its own; the last one may be shorter. */
-  public static final int CHUNK_BYTES = 4 << 20;
+  public static final int CHUNK_BYTES = 1 << 18;
 
   private static final String NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}";
 
@@ -48,7 +48,9 @@ public record Manifest(
    * @param url where this server serves it
    * @param chunkBytes bytes of each chunk but the last
    * @param chunks hex digests of the chunks in order
+   * @param outline what a client needs of a model before its large tensors arrive, or null
    */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
   public record ModelFile(
       String path,
       String role,
@@ -56,7 +58,18 @@ public record Manifest(
       String sha256,
       String url,
       int chunkBytes,
-      List<String> chunks) {}
+      List<String> chunks,
+      Outline outline) {}
+
+  /**
+   * A file with everything of another one but its large tensors.
+   *
+   * @param url where this server serves it
+   * @param sha256 hex digest of all of it
+   * @param bytes its length
+   * @param pieces where its bytes lie in the other file, in order: positions and lengths
+   */
+  public record Outline(String url, String sha256, long bytes, List<List<Long>> pieces) {}
 
   /**
    * How feature extraction makes one vector of a text.

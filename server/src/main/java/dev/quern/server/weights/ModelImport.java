@@ -1,5 +1,7 @@
 package dev.quern.server.weights;
 
+import dev.quern.server.http.Content;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -8,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Puts a model's files into a store and registers them under a name. */
@@ -96,6 +99,10 @@ public final class ModelImport {
       if (blob.isEmpty() || blob.get().identity().length() != file.bytes()) {
         return false;
       }
+      // A manifest of an earlier version.
+      if (file.role().equals("model") && file.outline() == null) {
+        return false;
+      }
     }
     return true;
   }
@@ -122,8 +129,21 @@ public final class ModelImport {
           stored.sha256(),
           "/weights/" + stored.sha256(),
           Manifest.CHUNK_BYTES,
-          stored.chunks());
+          stored.chunks(),
+          role.equals("model") ? outline(stored.sha256()) : null);
     }
+  }
+
+  /** Stores the outline of a model that is in the store; null if there is none. */
+  private Manifest.Outline outline(String sha256) throws IOException {
+    Content model = store.find(sha256).orElseThrow().identity();
+    Optional<OutlineReader.Outline> found = OutlineReader.read(model);
+    if (found.isEmpty()) {
+      return null;
+    }
+    WeightStore.Stored stored = store.put(new ByteArrayInputStream(found.get().bytes()));
+    return new Manifest.Outline(
+        "/weights/" + stored.sha256(), stored.sha256(), stored.bytes(), found.get().pieces());
   }
 
   private Manifest register(Description description, List<Manifest.ModelFile> files)
