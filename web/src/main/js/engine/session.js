@@ -2,7 +2,7 @@ import { Arriving } from './arriving.js';
 import { EngineError } from './errors.js';
 import { loadEngine } from './load.js';
 import { createMachine, startThreads } from './machine.js';
-import { createMemory, ensureMemory } from './memory.js';
+import { createMemory } from './memory.js';
 import { capabilities, probe, threadCount } from './probe.js';
 import { describeInputs, takeOutputs, typeName } from './tensors.js';
 

@@ -19,7 +19,7 @@ function inputs(tensors) {
 }
 
 export async function load(model, { threads }) {
-  const session = await quern.Session.create(new URLSearchParams(location.search).get('by') === 'manifest' ? model.manifest : model.onnx, {
+  const session = await quern.Session.create(model.manifest, {
     threads,
     schedules: false,
     tune: false,
