@@ -15,6 +15,7 @@ import dev.quern.plan.Base;
 import dev.quern.plan.Plan;
 import dev.quern.plan.Planner;
 import dev.quern.plan.Step;
+import dev.quern.plan.Weight;
 import dev.quern.plan.Work;
 import dev.quern.reference.Tensor;
 import dev.quern.runtime.KernelTable.Wanted;
@@ -42,9 +43,6 @@ public final class ModelRunner {
   /** Sets of sizes whose programs are kept. */
   private static final int MOST_PROGRAMS = 8;
 
-  /** Scratch up to which there is more than is needed, in bytes a thread. */
-  private static final long MOST_SPARE = 256 << 10;
-
   /** Elements below which a step is not shared out to threads. */
   private static final long SMALL = 2048;
 
@@ -60,11 +58,11 @@ public final class ModelRunner {
   private final Graph graph;
   private final Plan plan;
   private final Limits limits;
+  private final Workspace space;
   private final KernelTable table;
   private final long[] weights;
   private final int[] facts;
   private final long programsAt;
-  private final long scratchAt;
   private final String[] signatures;
 
   /** Entries of the kernels that have no schedule: they never change. */
@@ -78,33 +76,33 @@ public final class ModelRunner {
   private double packMilliseconds;
   private double warmBest = Double.MAX_VALUE;
   private int warmSlower;
-  private long scratchStride;
-  private long arenaAt;
-  private long arenaEnd;
+  private int generation;
   private boolean timing;
   private Program current;
 
-  private ModelRunner(Machine machine, Graph graph, Plan plan, Limits limits, long top) {
-    this.machine = machine;
+  private ModelRunner(Workspace space, Graph graph, Plan plan, Limits limits) {
+    this.space = space;
+    this.machine = space.machine();
     this.graph = graph;
     this.plan = plan;
     this.limits = limits;
-    this.table = new KernelTable(machine);
+    this.table = space.table();
     this.signatures = new String[plan.steps().size()];
     this.slots = new int[signatures.length];
     for (int i = 0; i < signatures.length; i++) {
       signatures[i] = plan.steps().get(i).kernel().signature();
     }
-    loader = new WeightLoader(machine, plan.weights(), top);
+    loader = new WeightLoader(space, plan.weights());
     weights = loader.addresses();
     facts = loader.facts();
-    programsAt = Arena.align(loader.top());
-    // One record more: a step's end is written as the beginning of the record behind it, too.
-    scratchAt =
-        Arena.align(
-            programsAt + ((long) MOST_PROGRAMS * plan.steps().size() + 1) * StepRecord.SIZE);
-    layOut(0);
-    machine.memory().putInt(Control.THREADS, machine.threads());
+    programsAt = space.allocate(programBytes());
+    space.settle();
+    generation = space.generation();
+  }
+
+  /** One record more: a step's end is written as the beginning of the record behind it, too. */
+  private long programBytes() {
+    return ((long) MOST_PROGRAMS * plan.steps().size() + 1) * StepRecord.SIZE;
   }
 
   /** Plans a graph of any operators and loads it. */
@@ -134,8 +132,18 @@ public final class ModelRunner {
    */
   public static ModelRunner prepare(
       Machine machine, Graph graph, Plan plan, Limits limits, long top) {
-    machine.install(Walker.module(machine.features().threads()).encode());
-    ModelRunner runner = new ModelRunner(machine, graph, plan, limits, Math.max(top, Control.FREE));
+    return prepare(Workspace.ofOne(machine, top), graph, plan, limits);
+  }
+
+  /** Loads a plan into a workspace, where others may be. */
+  public static ModelRunner load(Workspace space, Graph graph, Plan plan, Limits limits) {
+    ModelRunner runner = prepare(space, graph, plan, limits);
+    runner.pack();
+    return runner;
+  }
+
+  private static ModelRunner prepare(Workspace space, Graph graph, Plan plan, Limits limits) {
+    ModelRunner runner = new ModelRunner(space, graph, plan, limits);
     List<Wanted> wanted = new ArrayList<>();
     for (Step step : plan.steps()) {
       if (!(step.kernel() instanceof KernelSpec.Matmul)) {
@@ -162,6 +170,14 @@ public final class ModelRunner {
       }
     }
     packMilliseconds = machine.now() - start;
+  }
+
+  /** Gives back what the plan holds in a workspace that it shares; it is not run again. */
+  public void release() {
+    for (Weight weight : loader.owned()) {
+      space.release(weights[weight.id()], WeightLoader.bytes(weight));
+    }
+    space.release(programsAt, programBytes());
   }
 
   public Plan plan() {
@@ -195,6 +211,7 @@ public final class ModelRunner {
    */
   public double bind(Map<String, long[]> inputs) {
     Map<String, Long> symbols = symbols(inputs);
+    forgetMoved();
     String key = key(symbols);
     Program known = programs.remove(key);
     if (known == null) {
@@ -411,11 +428,9 @@ public final class ModelRunner {
       sizes[activation.id()] = activation.bytes().evaluate(symbols);
     }
     Arena arena = Arena.place(plan.activations(), sizes);
-    if (scratch > scratchStride) {
-      layOut(scratch);
-    }
-    machine.memory().ensure(arenaAt + arena.bytes());
-    arenaEnd = Math.max(arenaEnd, arenaAt + arena.bytes());
+    space.needScratch(scratch);
+    forgetMoved();
+    long arenaAt = space.arena(arena.bytes());
     long[] addresses = new long[sizes.length];
     for (int i = 0; i < addresses.length; i++) {
       addresses[i] = arenaAt + arena.offset(i);
@@ -436,19 +451,15 @@ public final class ModelRunner {
     return program;
   }
 
-  /** More scratch moves the arena, and with it every address that programs hold. */
-  private void layOut(long scratch) {
-    // Twice as much each time: lengths that grow little by little do not move the arena each time.
-    scratchStride = Arena.align(Math.max(scratch, Math.min(2 * scratchStride, MOST_SPARE)));
-    arenaAt = scratchAt + scratchStride * machine.threads();
-    arenaEnd = arenaAt;
-    programs.clear();
-    freePrograms.clear();
-    current = null;
-    outdate();
-    machine.memory().ensure(arenaAt);
-    machine.memory().putInt(Control.SCRATCH, (int) scratchAt);
-    machine.memory().putInt(Control.SCRATCH_STRIDE, (int) scratchStride);
+  /** Forgets the programs whose addresses are wrong, because the arena has moved. */
+  private void forgetMoved() {
+    if (generation != space.generation()) {
+      generation = space.generation();
+      programs.clear();
+      freePrograms.clear();
+      current = null;
+      outdate();
+    }
   }
 
   private void write(Program program, int index) {
@@ -554,7 +565,7 @@ public final class ModelRunner {
 
   /** The first address behind everything that a run touches: free for measurements between runs. */
   public long end() {
-    return Arena.align(Math.max(arenaEnd, arenaAt));
+    return space.end();
   }
 
   /**
@@ -562,7 +573,7 @@ public final class ModelRunner {
    * what is written there, the next run may overwrite.
    */
   public long between() {
-    return arenaAt;
+    return space.arenaAt();
   }
 
   Schedule adopted(String signature, RowBucket bucket) {

@@ -4,8 +4,6 @@ import dev.quern.graph.Constant;
 import dev.quern.kernel.BlockPacking;
 import dev.quern.kernel.MatmulKernel;
 import dev.quern.kernel.NarrowPacking;
-import dev.quern.kernel.PackKernel;
-import dev.quern.kernel.PackTapsKernel;
 import dev.quern.kernel.WeightFormat;
 import dev.quern.plan.Weight;
 import java.util.ArrayList;
@@ -21,34 +19,22 @@ final class WeightLoader {
 
   private record Span(long from, long to) {}
 
+  private final Workspace space;
   private final Machine machine;
   private final List<Weight> weights;
   private final long[] addresses;
   private final int[] facts;
   private final List<Span> used = new ArrayList<>();
-  private final int packer;
+  private final List<Weight> owned = new ArrayList<>();
+  private final List<Weight> toPack = new ArrayList<>();
 
-  /** Made when the first weight needs it: most models have no windows. */
-  private int tapsPacker = -1;
-
-  private int blockPacker = -1;
-
-  private final long fileEnd;
-  private long top;
-
-  /**
-   * Gives all weights their addresses; none of the file's bytes need to be there yet.
-   *
-   * @param top the first address behind the model's file
-   */
-  WeightLoader(Machine machine, List<Weight> weights, long top) {
-    this.machine = machine;
+  /** Gives all weights their addresses; none of the file's bytes need to be there yet. */
+  WeightLoader(Workspace space, List<Weight> weights) {
+    this.space = space;
+    this.machine = space.machine();
     this.weights = weights;
     this.addresses = new long[weights.size()];
     this.facts = new int[weights.size()];
-    this.fileEnd = Arena.align(top);
-    this.top = fileEnd;
-    this.packer = machine.load(PackKernel.module(machine.features().threads()).encode());
     place();
   }
 
@@ -62,9 +48,9 @@ final class WeightLoader {
     return facts;
   }
 
-  /** The first free address behind the file and all weights. */
-  long top() {
-    return top;
+  /** The weights that lie in room that was allocated for them alone. */
+  List<Weight> owned() {
+    return owned;
   }
 
   private void place() {
@@ -77,7 +63,11 @@ final class WeightLoader {
     }
     used.sort((a, b) -> Long.compare(a.from, b.from));
     for (Weight weight : weights) {
-      addresses[weight.id()] = weight.packed() ? place(weight) : raw(weight.parts().get(0));
+      addresses[weight.id()] = weight.packed() ? packedPlace(weight) : raw(weight);
+    }
+    if (!toPack.isEmpty()) {
+      // Compiled now, while the file may still be on its way.
+      space.packer();
     }
   }
 
@@ -87,33 +77,70 @@ final class WeightLoader {
    * @param scratch the first address from which on memory is free to be overwritten
    */
   void pack(long scratch) {
-    for (Weight weight : weights) {
-      if (weight.packed()) {
-        pack(weight, scratch);
+    for (Weight weight : toPack) {
+      pack(weight, scratch);
+      String key = space.isShared() ? key(weight) : "";
+      if (!key.isEmpty()) {
+        space
+            .packed()
+            .put(key, new Workspace.Packed(addresses[weight.id()], facts[weight.id()]));
       }
     }
   }
 
-  private long raw(Constant constant) {
+  private long raw(Weight weight) {
+    Constant constant = weight.parts().get(0);
     if (constant.data() instanceof Addressed file) {
       return file.address();
     }
     byte[] bytes = constant.data().toArray();
-    long at = allocate(bytes.length);
+    long at = space.allocate(bytes.length);
+    owned.add(weight);
     machine.memory().write(at, bytes, 0, bytes.length);
     return at;
   }
 
-  private long allocate(long bytes) {
-    long at = top;
-    // Vectors may be read a little past the end of a weight.
-    top = Arena.align(top + bytes + 16);
-    machine.memory().ensure(top);
-    return at;
+  /** Where a packed weight goes; one that another plan has packed is there already. */
+  private long packedPlace(Weight weight) {
+    if (!space.isShared()) {
+      toPack.add(weight);
+      return place(weight);
+    }
+    String key = key(weight);
+    Workspace.Packed known = space.packed().get(key);
+    if (known != null) {
+      facts[weight.id()] = known.fact();
+      return known.address();
+    }
+    toPack.add(weight);
+    if (key.isEmpty()) {
+      owned.add(weight);
+    }
+    return space.allocate(bytes(weight));
   }
 
-  /** Bytes of a packed weight. */
+  /** What a weight is made of; empty if it is not of the model's file alone. */
+  private static String key(Weight weight) {
+    StringBuilder key = new StringBuilder();
+    key.append(weight.format()).append(weight.k()).append(weight.transposed() ? 't' : 'p');
+    key.append(weight.taps());
+    for (Constant part : weight.parts()) {
+      if (!(part.data() instanceof Addressed file)) {
+        return "";
+      }
+      key.append(' ').append(part.type().label()).append(file.address()).append(part.shape());
+    }
+    for (byte[] zeros : weight.zeros()) {
+      key.append(' ').append(java.util.Arrays.toString(zeros));
+    }
+    return key.toString();
+  }
+
+  /** Bytes of a weight. */
   static long bytes(Weight weight) {
+    if (!weight.packed()) {
+      return weight.parts().get(0).data().size();
+    }
     if (weight.format().kind() == WeightFormat.Kind.BLOCKS) {
       return weight.format().bytes(weight.k(), weight.parts().getFirst().shape().dim(0).constant());
     }
@@ -131,7 +158,7 @@ final class WeightLoader {
     long to = 0;
     for (Constant part : weight.parts()) {
       if (!(part.data() instanceof Addressed file)) {
-        return allocate(bytes(weight));
+        return space.allocate(bytes(weight));
       }
       from = Math.min(from, file.address());
       to = Math.max(to, file.address() + file.size());
@@ -150,12 +177,12 @@ final class WeightLoader {
     }
     long packed = bytes(weight);
     long at = Arena.align(from);
-    if (at + packed > Math.min(after, fileEnd)) {
+    if (at + packed > Math.min(after, space.bottom())) {
       at = Math.max(from - from % LINE, before);
     }
     boolean alone = inside == weight.parts().size();
-    if (!alone || at + packed > Math.min(after, fileEnd)) {
-      return allocate(packed);
+    if (!alone || at + packed > Math.min(after, space.bottom())) {
+      return space.allocate(packed);
     }
     // From now on these bytes, and not the old ones, are what others must keep off.
     used.add(new Span(at, at + packed));
@@ -199,10 +226,10 @@ final class WeightLoader {
         facts[weight.id()] |=
             (int)
                 machine.call(
-                    packer, name, (int) source, (int) target, weight.k(), (int) n, (int) at);
+                    space.packer(), name, (int) source, (int) target, weight.k(), (int) n, (int) at);
       } else {
         machine.call(
-            packer,
+            space.packer(),
             weight.transposed() ? "pack_transposed" : "pack",
             (int) source,
             (int) target,
@@ -216,13 +243,10 @@ final class WeightLoader {
 
   /** Numbers, scales and zero points lie behind each other. */
   private void packBlocks(Weight weight, long source, long target) {
-    if (blockPacker < 0) {
-      blockPacker = machine.load(BlockPacking.module(machine.features().threads()).encode());
-    }
     long scales = source + weight.parts().get(0).data().size();
     int words = weight.format().block() * weight.format().bits() / 32;
     machine.call(
-        blockPacker,
+        space.blockPacker(),
         BlockPacking.name(weight.format()),
         (int) source,
         (int) scales,
@@ -234,11 +258,8 @@ final class WeightLoader {
   }
 
   private void packTaps(Weight weight, long source, long target, long n) {
-    if (tapsPacker < 0) {
-      tapsPacker = machine.load(PackTapsKernel.module(machine.features().threads()).encode());
-    }
     int taps = weight.taps();
     int channels = weight.k() / taps;
-    machine.call(tapsPacker, "pack_taps", (int) source, (int) target, channels, taps, (int) n);
+    machine.call(space.tapsPacker(), "pack_taps", (int) source, (int) target, channels, taps, (int) n);
   }
 }
