@@ -51,6 +51,8 @@ export type TensorType =
   | 'float64'
   /** IEEE half precision, as bits in a Uint16Array. */
   | 'float16'
+  /** The upper half of a 32-bit float, as bits in a Uint16Array. */
+  | 'bfloat16'
   | 'int8'
   | 'uint8'
   | 'int16'

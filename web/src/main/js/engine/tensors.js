@@ -5,6 +5,7 @@ const TYPES = [
   ['float32', 'f32', Float32Array],
   ['float64', 'f64', Float64Array],
   ['float16', 'f16', Uint16Array],
+  ['bfloat16', 'bf16', Uint16Array],
   ['int8', 'i8', Int8Array],
   ['uint8', 'u8', Uint8Array],
   ['int16', 'i16', Int16Array],

@@ -1,10 +1,11 @@
 import { QuernError } from './errors.js';
 
-/** One row per element type: the array that holds it. `float16` is raw IEEE half bits, `bool` one byte each. */
+/** One row per element type: the array that holds it. `float16` is raw IEEE half bits, `bfloat16` the upper half of a float's, `bool` one byte each. */
 const ARRAYS = {
   float32: Float32Array,
   float64: Float64Array,
   float16: Uint16Array,
+  bfloat16: Uint16Array,
   int8: Int8Array,
   uint8: Uint8Array,
   int16: Int16Array,
@@ -125,10 +126,10 @@ function convert(type: TensorType, values: readonly unknown[]): TensorData {
     if (kind !== 'number' && kind !== 'bigint' && !(kind === 'boolean' && type === 'bool')) {
       throw new QuernError('argument', `Tensor data[${i}] is a ${kind}, not a number.`);
     }
-    if (type === 'float16') {
+    if (type === 'float16' || type === 'bfloat16') {
       throw new QuernError(
         'argument',
-        'A float16 tensor takes its bits in a Uint16Array, not an array of numbers.',
+        `A ${type} tensor takes its bits in a Uint16Array, not an array of numbers.`,
       );
     }
     let stored: unknown;

@@ -1,11 +1,13 @@
 package dev.quern.e2e;
 
+import dev.quern.e2e.browser.BrowserKind;
 import dev.quern.e2e.conformance.Conformance;
 import dev.quern.e2e.conformance.ConformanceReport;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -33,7 +35,8 @@ import picocli.CommandLine.Spec;
 final class ConformanceCommand implements Callable<Integer> {
   /** What computes. */
   enum Backend {
-    reference
+    reference,
+    wasm
   }
 
   @Spec private CommandSpec spec;
@@ -45,11 +48,34 @@ final class ConformanceCommand implements Callable<Integer> {
       names = "--backend",
       paramLabel = "NAME",
       defaultValue = "reference",
-      description = "reference: the scalar kernels, without a browser (default: ${DEFAULT-VALUE}).")
+      description =
+          "reference: the scalar kernels, without a browser; wasm: generated kernels, in one"
+              + " (default: ${DEFAULT-VALUE}).")
   private Backend backend;
+
+  @Option(
+      names = "--browser",
+      paramLabel = "NAME",
+      defaultValue = "chromium",
+      converter = RunCommand.BrowserOption.class,
+      description = "chromium, firefox or webkit (default: ${DEFAULT-VALUE}).")
+  private BrowserKind browser;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Threads of each session in the browser (default: ${DEFAULT-VALUE}).")
+  private int threads;
 
   @Option(names = "--json", paramLabel = "FILE", description = "Write the verdicts there, too.")
   private Path json;
+
+  private ConformanceReport inBrowser() {
+    try (Workbench workbench = Workbench.start(browser, Optional.empty())) {
+      return Conformance.inBrowser(root, workbench.harness(), threads);
+    }
+  }
 
   @Override
   public Integer call() {
@@ -59,6 +85,7 @@ final class ConformanceCommand implements Callable<Integer> {
     ConformanceReport report =
         switch (backend) {
           case reference -> Conformance.onReference(root);
+          case wasm -> inBrowser();
         };
     if (report.isEmpty()) {
       throw new CommandException("there is no model.onnx below " + root);

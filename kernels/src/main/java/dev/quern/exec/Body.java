@@ -1,11 +1,17 @@
 package dev.quern.exec;
 
 import dev.quern.graph.Constant;
+import dev.quern.graph.Dim;
+import dev.quern.graph.PartImporter;
+import dev.quern.graph.PartImporter.Part;
+import dev.quern.graph.PartImporter.Refusal;
 import dev.quern.graph.Shape;
+import dev.quern.graph.Value;
 import dev.quern.onnx.OnnxGraph;
 import dev.quern.onnx.OnnxNode;
 import dev.quern.onnx.OnnxTensor;
 import dev.quern.onnx.OnnxValue;
+import dev.quern.onnx.Problem;
 import dev.quern.reference.Tensor;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -24,6 +30,7 @@ final class Body {
   private final List<Constant> constants = new ArrayList<>();
   private final Map<String, OnnxValue> inputs = new LinkedHashMap<>();
   private final Set<String> outputs = new LinkedHashSet<>();
+  private final List<OnnxNode> nodes;
   private final Optional<Point> start;
 
   Body(OnnxGraph graph, int opset, Device device) {
@@ -42,7 +49,7 @@ final class Body {
       }
     }
     graph.outputs().forEach(output -> outputs.add(output.name()));
-    List<OnnxNode> nodes = named(graph.nodes());
+    this.nodes = named(graph.nodes());
     this.start = nodes.isEmpty() ? Optional.empty() : Optional.of(new Point(this, nodes));
   }
 
@@ -87,6 +94,35 @@ final class Body {
   /** The stage that computes a node by itself. */
   Point.Stage alone(OnnxNode node) {
     return ControlFlow.find(node, this).orElseGet(() -> new Alone(node, opset));
+  }
+
+  /** What is wrong with the graph whatever a run brings, as far as the declared sizes tell. */
+  List<Problem> hopeless() {
+    Map<String, Constant> known = new LinkedHashMap<>();
+    constants.forEach(constant -> known.put(constant.name(), constant));
+    List<Value> given = new ArrayList<>();
+    for (OnnxValue input : inputs.values()) {
+      if (input.dims().isPresent()) {
+        given.add(declared(input));
+      }
+    }
+    List<Problem> problems = new ArrayList<>();
+    Part part = PartImporter.importPart(opset, nodes, known, given, node -> true, outputs);
+    for (Refusal refusal : part.refused()) {
+      if (refusal.hopeless()) {
+        problems.add(refusal.problem());
+      }
+    }
+    return problems;
+  }
+
+  private Value declared(OnnxValue input) {
+    List<Dim> dims = new ArrayList<>();
+    for (OnnxValue.OnnxDim dim : input.dims().orElseThrow()) {
+      dims.add(
+          dim.value() >= 0 ? Dim.of(dim.value()) : Dim.symbol(symbol(input.name(), dims.size())));
+    }
+    return new Value(input.name(), input.type(), new Shape(dims));
   }
 
   /** Which axes of a tensor are declared to have any size. */

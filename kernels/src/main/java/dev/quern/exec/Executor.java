@@ -50,28 +50,51 @@ public final class Executor {
     if (!problems.isEmpty()) {
       throw new ModelException(problems);
     }
-    return new Executor(new Body(model.graph(), opset, device));
+    Body body = new Body(model.graph(), opset, device);
+    problems.addAll(body.hopeless());
+    if (!problems.isEmpty()) {
+      throw new ModelException(problems);
+    }
+    return new Executor(body);
   }
 
   private static void check(OnnxGraph graph, Set<String> outer, List<Problem> problems) {
     Set<String> defined = new HashSet<>(outer);
+    Set<String> initialised = new HashSet<>();
     for (OnnxTensor tensor : graph.initializers()) {
       defined.add(tensor.name());
+      if (!initialised.add(tensor.name())) {
+        problems.add(twice("initializer '" + tensor.name() + "'", tensor.name()));
+      }
       if (!Tensor.holds(tensor.type())) {
         problems.add(type("initializer '" + tensor.name() + "'", tensor.type().label()));
       }
     }
+    Set<String> inputs = new HashSet<>();
     for (OnnxValue input : graph.inputs()) {
       defined.add(input.name());
+      if (input.name().isEmpty()) {
+        problems.add(new Problem("input ''", "", "it has no name", "export the model again"));
+      } else if (!inputs.add(input.name())) {
+        problems.add(twice("input '" + input.name() + "'", input.name()));
+      }
     }
     for (OnnxNode node : graph.nodes()) {
       check(node, defined, problems);
+    }
+    if (graph.outputs().isEmpty()) {
+      problems.add(new Problem("", "", "the model has no output", "export it again"));
     }
     for (OnnxValue output : graph.outputs()) {
       if (!defined.contains(output.name())) {
         problems.add(new Problem("output '" + output.name() + "'", "", "no node defines it", ""));
       }
     }
+  }
+
+  private static Problem twice(String place, String name) {
+    return new Problem(
+        place, "", "the value '" + name + "' is defined twice", "export the model again");
   }
 
   private static Problem type(String place, String label) {
@@ -106,6 +129,9 @@ public final class Executor {
       if (attribute instanceof OnnxAttribute.Body graph) {
         check(graph.value(), defined, problems);
       }
+    }
+    if (String.join("", node.outputs()).isEmpty()) {
+      problems.add(new Problem(place, node.op(), "it has no output", "export the model again"));
     }
     for (String output : node.outputs()) {
       if (!output.isEmpty() && !defined.add(output)) {

@@ -15,8 +15,12 @@ import java.util.Map;
 
 /** Generated kernels on a machine, all islands in one workspace. */
 public final class WasmDevice implements Device {
-  private final Workspace space;
+  private final Machine machine;
   private final Limits limits;
+  private final long top;
+
+  /** Made with the first island: opening a model whose bytes are on their way is tried again. */
+  private Workspace space;
 
   /**
    * A device on a machine that runs nothing yet.
@@ -24,8 +28,9 @@ public final class WasmDevice implements Device {
    * @param top the first address that is free
    */
   public WasmDevice(Machine machine, Limits limits, long top) {
-    this.space = Workspace.ofMany(machine, top);
+    this.machine = machine;
     this.limits = limits;
+    this.top = top;
   }
 
   @Override
@@ -34,6 +39,9 @@ public final class WasmDevice implements Device {
     if (hasEmptyValue(optimised)) {
       // There is next to nothing to compute, and kernels need not think of it.
       return new Interpreter(optimised)::run;
+    }
+    if (space == null) {
+      space = Workspace.ofMany(machine, top);
     }
     ModelRunner runner = ModelRunner.load(space, optimised, Planner.plan(optimised), limits);
     return new Compiled() {

@@ -59,9 +59,17 @@ public final class GraphImporter {
     private static final long serialVersionUID = 1L;
     private final String advice;
 
+    /** Whether no run could be different, whatever its sizes and values are. */
+    private final boolean certain;
+
     Unsupported(String message, String advice) {
+      this(message, advice, false);
+    }
+
+    Unsupported(String message, String advice, boolean certain) {
       super(message);
       this.advice = advice;
+      this.certain = certain;
     }
   }
 
@@ -272,6 +280,9 @@ public final class GraphImporter {
       site.requireOutputs();
       return Optional.empty();
     } catch (Unsupported e) {
+      if (e.certain) {
+        site.setHopeless();
+      }
       return Optional.of(problem(node, e.getMessage(), e.advice));
     } catch (ArithmeticException e) {
       return Optional.of(problem(node, "a size is not computable: " + e.getMessage(), ""));

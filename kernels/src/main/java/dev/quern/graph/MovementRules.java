@@ -223,7 +223,7 @@ final class MovementRules {
     for (int i = 0; i < s.inputs(); i++) {
       Shape next = s.shape(i);
       if (next.rank() != first.rank() || s.type(i) != s.type(0)) {
-        throw Site.unsupported(
+        throw Site.never(
             "its inputs are "
                 + s.type(0).label()
                 + " "

@@ -51,7 +51,8 @@ record Operator(String name, Types types, int least, int most, Rule rule) {
     if (site.opset() < Operators.since(name)) {
       throw new GraphImporter.Unsupported(
           "its version " + site.opset() + " is not supported",
-          "export the model with an opset_version of 7 to " + GraphImporter.NEWEST);
+          "export the model with an opset_version of 7 to " + GraphImporter.NEWEST,
+          true);
     }
     int count = site.inputs();
     if (count < least || count > most) {

@@ -40,8 +40,9 @@ public final class PartImporter {
    * A node that could not be imported.
    *
    * @param asked the input whose elements its rule wanted last and did not get; may be empty
+   * @param hopeless whether no run could be different
    */
-  public record Refusal(OnnxNode node, Problem problem, String asked) {}
+  public record Refusal(OnnxNode node, Problem problem, String asked, boolean hopeless) {}
 
   /** Where a value is. */
   public sealed interface Result {
@@ -128,7 +129,8 @@ public final class PartImporter {
     }
     builder.undo(mark);
     node.outputs().forEach(importer::undefine);
-    problem.ifPresent(reason -> refused.add(new Refusal(node, reason, site.asked())));
+    problem.ifPresent(
+        reason -> refused.add(new Refusal(node, reason, site.asked(), site.isHopeless())));
     left.add(node);
   }
 

@@ -21,6 +21,8 @@ final class Site {
   /** The input whose elements were wanted last and are not known. */
   private String asked = "";
 
+  private boolean hopeless;
+
   Site(GraphImporter importer, OnnxNode node, int opset) {
     this.importer = importer;
     this.builder = importer.builder();
@@ -65,6 +67,26 @@ final class Site {
       asked = node.inputs().get(input);
     }
     return contents;
+  }
+
+  /** Says that no run could be different. */
+  void setHopeless() {
+    hopeless = true;
+  }
+
+  /** Whether the rule fails whatever a run brings: what is known of the node does not change. */
+  boolean isHopeless() {
+    boolean fixed = asked.isEmpty();
+    for (int i = 0; fixed && i < inputs(); i++) {
+      if (has(i)) {
+        Known value = known(i);
+        fixed = value.value().shape().isConstant();
+        for (Dim element : value.contents().orElse(List.of())) {
+          fixed &= element.isConstant();
+        }
+      }
+    }
+    return hopeless || fixed;
   }
 
   /** The input whose elements the rule wanted last and did not get; empty if there is none. */
@@ -378,7 +400,7 @@ final class Site {
       return a;
     }
     if (a.differsFrom(b)) {
-      throw new Unsupported(what + " differ: " + a + " and " + b, "");
+      throw new Unsupported(what + " differ: " + a + " and " + b, "", true);
     }
     boolean left = a.isConstant() || (!b.isConstant() && isSimpler(a, b));
     builder.check(new Check(left ? a : b, left ? b : a, node.name()));
@@ -406,6 +428,11 @@ final class Site {
       }
     }
     return new Shape(dims);
+  }
+
+  /** That no run could be different. */
+  static Unsupported never(String text, String advice) {
+    return new Unsupported(text, advice, true);
   }
 
   static Unsupported unsupported(String text, String advice) {

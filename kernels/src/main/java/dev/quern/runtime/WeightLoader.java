@@ -81,9 +81,7 @@ final class WeightLoader {
       pack(weight, scratch);
       String key = space.isShared() ? key(weight) : "";
       if (!key.isEmpty()) {
-        space
-            .packed()
-            .put(key, new Workspace.Packed(addresses[weight.id()], facts[weight.id()]));
+        space.packed().put(key, new Workspace.Packed(addresses[weight.id()], facts[weight.id()]));
       }
     }
   }
@@ -122,7 +120,7 @@ final class WeightLoader {
   /** What a weight is made of; empty if it is not of the model's file alone. */
   private static String key(Weight weight) {
     StringBuilder key = new StringBuilder();
-    key.append(weight.format()).append(weight.k()).append(weight.transposed() ? 't' : 'p');
+    key.append(weight.format().label()).append(weight.k()).append(weight.transposed() ? 't' : 'p');
     key.append(weight.taps());
     for (Constant part : weight.parts()) {
       if (!(part.data() instanceof Addressed file)) {
@@ -131,7 +129,10 @@ final class WeightLoader {
       key.append(' ').append(part.type().label()).append(file.address()).append(part.shape());
     }
     for (byte[] zeros : weight.zeros()) {
-      key.append(' ').append(java.util.Arrays.toString(zeros));
+      key.append(' ');
+      for (byte zero : zeros) {
+        key.append((char) (zero & 255));
+      }
     }
     return key.toString();
   }
@@ -226,7 +227,13 @@ final class WeightLoader {
         facts[weight.id()] |=
             (int)
                 machine.call(
-                    space.packer(), name, (int) source, (int) target, weight.k(), (int) n, (int) at);
+                    space.packer(),
+                    name,
+                    (int) source,
+                    (int) target,
+                    weight.k(),
+                    (int) n,
+                    (int) at);
       } else {
         machine.call(
             space.packer(),
@@ -260,6 +267,7 @@ final class WeightLoader {
   private void packTaps(Weight weight, long source, long target, long n) {
     int taps = weight.taps();
     int channels = weight.k() / taps;
-    machine.call(space.tapsPacker(), "pack_taps", (int) source, (int) target, channels, taps, (int) n);
+    machine.call(
+        space.tapsPacker(), "pack_taps", (int) source, (int) target, channels, taps, (int) n);
   }
 }

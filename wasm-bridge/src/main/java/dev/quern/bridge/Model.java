@@ -25,17 +25,26 @@ import java.util.Set;
 /** A model that is ready to run, and the answers to the worker's requests about it. */
 final class Model {
   private final BrowserMachine machine;
-  private final Graph graph;
+  private final List<Value> inputs;
+  private final List<Value> outputs;
   private final Backend backend;
   private final Timeline timeline;
   private final Arrival arrival;
   private final Set<String> shapes = new LinkedHashSet<>();
 
-  private Model(
-      BrowserMachine machine, Graph graph, Backend backend, Timeline timeline, Arrival arrival) {
+  /**
+   * A model on a device.
+   *
+   * @param inputs what a run is given; sizes that a run decides are symbols
+   * @param outputs what it gives
+   */
+  record Opened(List<Value> inputs, List<Value> outputs, Backend backend) {}
+
+  private Model(BrowserMachine machine, Opened opened, Timeline timeline, Arrival arrival) {
     this.machine = machine;
-    this.graph = graph;
-    this.backend = backend;
+    this.inputs = opened.inputs();
+    this.outputs = opened.outputs();
+    this.backend = opened.backend();
     this.timeline = timeline;
     this.arrival = arrival;
   }
@@ -61,16 +70,18 @@ final class Model {
       }
       graph = parsed;
     } catch (ModelException | PlanException e) {
-      if (edition.complete()) {
-        throw e;
-      }
-      throw Edition.incomplete(e.getMessage());
+      Opened opened = edition.dynamic().open(machine, file, request, end(request), e);
+      return new Model(machine, opened, timeline, arrival);
     }
     Backend backend =
         reference
             ? edition.reference().open(machine, graph)
             : WasmBackend.plan(machine, graph, plan, request, end(request), timeline);
-    return new Model(machine, graph, backend, timeline, arrival);
+    List<Value> outputs = new ArrayList<>();
+    for (String name : graph.outputs()) {
+      outputs.add(graph.value(name));
+    }
+    return new Model(machine, new Opened(graph.inputs(), outputs, backend), timeline, arrival);
   }
 
   private static Graph parse(Edition edition, OnnxModel file) {
@@ -128,14 +139,10 @@ final class Model {
 
   /** What the page learns when the model is ready. */
   Map<String, Object> description() {
-    List<Value> outputs = new ArrayList<>();
-    for (String name : graph.outputs()) {
-      outputs.add(graph.value(name));
-    }
     Map<String, Object> phases = Reply.object("parse", timeline.worked("parse"));
     phases.putAll(backend.phases());
     return Reply.object(
-        "inputs", Reply.values(graph.inputs()),
+        "inputs", Reply.values(inputs),
         "outputs", Reply.values(outputs),
         "threads", backend.threads(),
         "unmeasured", backend.unmeasured(),
@@ -145,11 +152,11 @@ final class Model {
   }
 
   Map<String, Object> run(Request request) {
-    Map<String, Input> inputs = Input.all(request.objects("inputs"), graph.inputs());
-    Backend.Result result = backend.run(inputs, wanted(request));
-    List<Object> outputs = new ArrayList<>();
+    Map<String, Input> given = Input.all(request.objects("inputs"), inputs);
+    Backend.Result result = backend.run(given, wanted(request));
+    List<Object> results = new ArrayList<>();
     for (Backend.Output output : result.outputs()) {
-      outputs.add(
+      results.add(
           Reply.object(
               "name", output.name(),
               "type", output.type().label(),
@@ -159,9 +166,9 @@ final class Model {
               "staged", output.staged()));
     }
     return Reply.object(
-        "outputs", outputs,
-        "shape", shape(inputs, false),
-        "first", shapes.add(shape(inputs, true)),
+        "outputs", results,
+        "shape", shape(given, false),
+        "first", shapes.add(shape(given, true)),
         "flops", result.flops(),
         "prepared", prepared(result.prepared()),
         "events", backend.events());
@@ -190,23 +197,24 @@ final class Model {
   }
 
   Map<String, Object> profile(Request request) {
-    Map<String, Input> inputs = Input.all(request.objects("inputs"), graph.inputs());
-    Map<String, Object> reply = backend.profile(inputs, (int) request.integer("runs"));
-    reply.put("shape", shape(inputs, false));
+    Map<String, Input> given = Input.all(request.objects("inputs"), inputs);
+    Map<String, Object> reply = backend.profile(given, (int) request.integer("runs"));
+    reply.put("shape", shape(given, false));
     return reply;
   }
 
   private List<String> wanted(Request request) {
+    List<String> all = new ArrayList<>();
+    outputs.forEach(output -> all.add(output.name()));
     if (request.value("outputs") == null) {
-      return graph.outputs();
+      return all;
     }
     List<String> names = new ArrayList<>();
     for (Object name : request.list("outputs")) {
       String text = name instanceof String given ? given : "";
-      if (!graph.outputs().contains(text)) {
+      if (!all.contains(text)) {
         throw new EngineException(
-            "input",
-            "The model has no output '" + text + "'; it has " + Lists.text(graph.outputs()) + ".");
+            "input", "The model has no output '" + text + "'; it has " + Lists.text(all) + ".");
       }
       names.add(text);
     }

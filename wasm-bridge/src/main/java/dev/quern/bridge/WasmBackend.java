@@ -142,18 +142,8 @@ final class WasmBackend implements Backend {
     try {
       return attempt(inputs, outputs);
     } catch (RunException e) {
-      throw told(e);
+      throw EngineException.told(e);
     }
-  }
-
-  private static EngineException told(RunException e) {
-    String code =
-        switch (e.reason()) {
-          case INPUT -> "input";
-          case CANCELLED -> "aborted";
-          case ENGINE -> "engine";
-        };
-    return new EngineException(code, e.getMessage());
   }
 
   @Override
@@ -163,7 +153,7 @@ final class WasmBackend implements Backend {
       StepProfiler profiler = new StepProfiler(runner, tuning.profile().useful().relaxedSimd());
       return Profile.of(runner, profiler, runs, () -> copy(inputs));
     } catch (RunException e) {
-      throw told(e);
+      throw EngineException.told(e);
     }
   }
 

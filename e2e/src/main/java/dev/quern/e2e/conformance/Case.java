@@ -12,6 +12,7 @@ import dev.quern.onnx.OnnxTensor;
 import dev.quern.onnx.OnnxValue;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -39,7 +40,7 @@ public record Case(String name, Path folder) {
 
   /** Every case below a folder, by name. */
   static List<Case> below(Path root) {
-    try (Stream<Path> files = Files.walk(root)) {
+    try (Stream<Path> files = Files.walk(root, FileVisitOption.FOLLOW_LINKS)) {
       List<Case> cases = new ArrayList<>();
       for (Path model : files.filter(file -> file.endsWith("model.onnx")).sorted().toList()) {
         Path folder = model.getParent();

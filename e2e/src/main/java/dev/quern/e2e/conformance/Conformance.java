@@ -1,5 +1,6 @@
 package dev.quern.e2e.conformance;
 
+import dev.quern.e2e.harness.Harness;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,6 +12,13 @@ public final class Conformance {
   /** Runs them on the scalar kernels, in this process. */
   public static ConformanceReport onReference(Path root) {
     try (Subject subject = new ReferenceSubject()) {
+      return run(root, subject);
+    }
+  }
+
+  /** Runs them with generated kernels, in a browser's page. */
+  public static ConformanceReport inBrowser(Path root, Harness harness, int threads) {
+    try (Subject subject = new BrowserSubject(harness, threads)) {
       return run(root, subject);
     }
   }

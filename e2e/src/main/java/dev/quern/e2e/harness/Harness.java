@@ -39,6 +39,7 @@ public final class Harness implements AutoCloseable {
               Map.entry(DataType.FLOAT, "float32"),
               Map.entry(DataType.DOUBLE, "float64"),
               Map.entry(DataType.FLOAT16, "float16"),
+              Map.entry(DataType.BFLOAT16, "bfloat16"),
               Map.entry(DataType.INT8, "int8"),
               Map.entry(DataType.UINT8, "uint8"),
               Map.entry(DataType.INT16, "int16"),
