@@ -73,7 +73,7 @@ final class ConformanceCommand implements Callable<Integer> {
 
   private ConformanceReport inBrowser() {
     try (Workbench workbench = Workbench.start(browser, Optional.empty())) {
-      return Conformance.inBrowser(root, workbench.harness(), threads);
+      return Conformance.inBrowser(root, workbench.harness(), threads, 1);
     }
   }
 

@@ -26,6 +26,16 @@ public final class ConformanceReport {
     return verdicts.stream().filter(verdict -> verdict.status() == status).count();
   }
 
+  /** Cases whose outputs are right. */
+  public long passed() {
+    return count(Status.PASSED);
+  }
+
+  /** Cases that are refused. */
+  public long unsupported() {
+    return count(Status.UNSUPPORTED);
+  }
+
   /** Cases that were computed and came out wrong. */
   public long failed() {
     return count(Status.FAILED);

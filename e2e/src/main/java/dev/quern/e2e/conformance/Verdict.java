@@ -1,5 +1,6 @@
 package dev.quern.e2e.conformance;
 
+import dev.quern.e2e.browser.BrowserException;
 import dev.quern.e2e.conformance.Case.DataSet;
 import dev.quern.e2e.data.TensorData;
 import dev.quern.onnx.ModelException;
@@ -24,7 +25,11 @@ record Verdict(String name, Set<String> operators, Status status, String message
     UNSUPPORTED
   }
 
-  /** Runs a case and judges its outputs. */
+  /**
+   * Runs a case and judges its outputs.
+   *
+   * @throws BrowserException if the browser is lost or does not answer in time
+   */
   static Verdict of(Case one, Subject subject) {
     Set<String> operators = new TreeSet<>();
     try {
@@ -50,6 +55,9 @@ record Verdict(String name, Set<String> operators, Status status, String message
       // The file itself, or a sequence among its data, cannot be read.
       return new Verdict(
           one.name(), operators, Status.UNSUPPORTED, e.problems().getFirst().toString());
+    } catch (BrowserException e) {
+      // Without its browser no case says anything.
+      throw e;
     } catch (RuntimeException e) {
       return new Verdict(one.name(), operators, Status.FAILED, e.toString());
     }
