@@ -35,6 +35,7 @@ class DirectionTest {
           new Row("wasm", "kernels"),
           new Row("schedule", "kernels"),
           new Row("kernel", "kernels", "onnx", "graph", "wasm", "schedule"),
+          new Row("wgsl", "kernels", "onnx", "graph", "schedule", "kernel"),
           new Row("plan", "kernels", "onnx", "graph", "schedule", "kernel"),
           new Row(
               "runtime",

@@ -6,6 +6,7 @@ import dev.quern.wasm.Code;
 import dev.quern.wasm.Local;
 import dev.quern.wasm.Opcode;
 import dev.quern.wasm.ValueType;
+import java.util.List;
 
 /**
  * Emits f32 arithmetic once for both widths: four lanes of a vector, or a single float in programs
@@ -228,68 +229,32 @@ final class Lanes {
     return op(forVector, forScalar);
   }
 
-  /**
-   * The error function, within 5e-7 of the exact value: the rational approximation of XLA and Eigen
-   * (odd numerator of degree 13, even denominator of degree 8) on -4..4, beyond which the f32
-   * result is 1.
-   */
   Lanes erf() {
-    return rational(
-        4f,
-        new float[] {
-          -2.72614225801306e-10f,
-          2.77068142495902e-08f,
-          -2.10102402082508e-06f,
-          -5.69250639462346e-05f,
-          -7.34990630326855e-04f,
-          -2.95459980854025e-03f,
-          -1.60960333262415e-02f
-        },
-        new float[] {
-          -1.45660718464996e-05f,
-          -2.13374055278905e-04f,
-          -1.68282697438203e-03f,
-          -7.37332916720468e-03f,
-          -1.42647390514189e-02f
-        });
+    return rational(Rational.erf());
   }
 
-  /** The hyperbolic tangent, within 4e-7: Eigen's rational approximation on -7.9..7.9. */
   Lanes tanh() {
-    return rational(
-        7.90531110763549805f,
-        new float[] {
-          -2.76076847742355e-16f,
-          2.00018790482477e-13f,
-          -8.60467152213735e-11f,
-          5.12229709037114e-08f,
-          1.48572235717979e-05f,
-          6.37261928875436e-04f,
-          4.89352455891786e-03f
-        },
-        new float[] {
-          1.19825839466702e-06f, 1.18534705686654e-04f, 2.26843463243900e-03f, 4.89352518554385e-03f
-        });
+    return rational(Rational.tanh());
   }
 
-  private Lanes rational(float bound, float[] odd, float[] even) {
+  private Lanes rational(Rational function) {
     if (rationalX == null) {
       rationalX = local("rat_x");
       rationalSquare = local("rat_s");
     }
-    atMost(bound).atLeast(-bound).set(rationalX);
+    atMost(function.bound()).atLeast(-function.bound()).set(rationalX);
     get(rationalX).get(rationalX).mul().set(rationalSquare);
-    polynomial(odd);
+    polynomial(function.odd());
     get(rationalX).mul();
-    polynomial(even);
+    polynomial(function.even());
     return div();
   }
 
   /** Horner's rule in the square, highest coefficient first. */
-  private void polynomial(float[] coefficients) {
-    constant(coefficients[0]);
-    for (int i = 1; i < coefficients.length; i++) {
-      madd(rationalSquare, coefficients[i]);
+  private void polynomial(List<Float> coefficients) {
+    constant(coefficients.get(0));
+    for (int i = 1; i < coefficients.size(); i++) {
+      madd(rationalSquare, coefficients.get(i));
     }
   }
 

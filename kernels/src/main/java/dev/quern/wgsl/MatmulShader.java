@@ -1,0 +1,247 @@
+package dev.quern.wgsl;
+
+import dev.quern.kernel.KernelException;
+import dev.quern.kernel.KernelSpec.Extra;
+import dev.quern.kernel.KernelSpec.Layout;
+import dev.quern.kernel.KernelSpec.Matmul;
+import dev.quern.kernel.MatmulKernel;
+import dev.quern.kernel.WeightFormat;
+import dev.quern.schedule.Schedule;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A matrix product with its epilogue, in tiles (see {@link TiledProduct}), or for few rows along
+ * the columns (see {@link ThinProduct}). Packed weights are read as the CPU's kernels pack them.
+ */
+final class MatmulShader {
+  private final Matmul spec;
+
+  /** Whether rows of A, and of C and the extras, can be read and written four numbers at a time. */
+  private final boolean wideA;
+
+  private final boolean wideC;
+  private final Array a;
+  private final Array b;
+  private final Array c;
+  private final Expr aAt;
+  private final Expr bAt;
+  private final Expr cAt;
+  private final Expr m;
+  private final Expr k;
+  private final Expr n;
+  private final Expr aBatch;
+  private final Expr bBatch;
+  private final Expr cBatch;
+  private final List<Extras> extras = new ArrayList<>();
+
+  private record Extras(Extra kind, Array array, Expr at, Expr row, Expr batch) {}
+
+  private MatmulShader(Shader.Builder shader, Matmul spec, boolean aligned) {
+    this.spec = spec;
+    boolean packed = spec.layout() == Layout.PANELS;
+    wideA = aligned && packed && spec.k() % 4 == 0;
+    wideC = aligned && packed && spec.n() % 4 == 0;
+    int aBytes = wideA ? 16 : 4;
+    int bBytes = packed ? 16 : 4;
+    int cBytes = wideC ? 16 : 4;
+    a = shader.read("a", wideA ? Type.VEC4F : Type.F32, MatmulKernel.A);
+    b = shader.read("b", packed ? Type.VEC4F : Type.F32, MatmulKernel.B);
+    for (int e = 0; e < spec.extras().size(); e++) {
+      Extra kind = spec.extras().get(e);
+      boolean wide = wideC && kind == Extra.VECTOR;
+      int arg = MatmulKernel.EXTRAS + 3 * e;
+      int bytes = wide ? 16 : 4;
+      extras.add(
+          new Extras(
+              kind,
+              shader.read("e" + e, wide ? Type.VEC4F : Type.F32, arg),
+              shader.scaled("e" + e + "_at", arg, bytes),
+              shader.scaled("e" + e + "_row", arg + 1, bytes),
+              shader.scaled("e" + e + "_batch", arg + 2, bytes)));
+    }
+    c = shader.write("c", wideC ? Type.VEC4F : Type.F32, MatmulKernel.C);
+    aAt = shader.scaled("a_at", MatmulKernel.A, aBytes);
+    bAt = shader.scaled("b_at", MatmulKernel.B, bBytes);
+    cAt = shader.scaled("c_at", MatmulKernel.C, cBytes);
+    m = shader.number("m", MatmulKernel.M);
+    k = packed ? Expr.u32(spec.k()) : shader.number("k", MatmulKernel.K);
+    n = packed ? Expr.u32(spec.n()) : shader.number("n", MatmulKernel.N);
+    aBatch = shader.scaled("a_batch", MatmulKernel.A_BATCH, aBytes);
+    bBatch = shader.scaled("b_batch", MatmulKernel.B_BATCH, bBytes);
+    cBatch = shader.scaled("c_batch", MatmulKernel.C_BATCH, cBytes);
+  }
+
+  /** Throws for weights that no shader reads. */
+  static void require(Matmul spec) {
+    if (spec.format().kind() != WeightFormat.Kind.F32) {
+      throw new KernelException("no shader multiplies weights of " + spec.format().label());
+    }
+  }
+
+  /**
+   * Makes the shader.
+   *
+   * @param aligned whether all addresses and strides are multiples of 16 bytes
+   */
+  static Shader tiled(Matmul spec, Schedule schedule, boolean aligned) {
+    String title = spec.signature() + "; " + schedule.text();
+    return Shader.build(
+        title,
+        shader -> {
+          MatmulShader matmul = new MatmulShader(shader, spec, aligned);
+          TiledProduct tiles = new TiledProduct(shader, schedule);
+          shader.main(
+              tiles.invocations(),
+              sizes ->
+                  TiledProduct.groups(
+                      schedule, sizes.arg(MatmulKernel.M), sizes.arg(MatmulKernel.N), batch(sizes)),
+              (code, self) -> {
+                Product product = matmul.new Product(code, self.groupZ());
+                Expr panels =
+                    spec.layout() == Layout.PANELS
+                        ? Expr.u32((spec.n() + 3) / 4)
+                        : code.let("panels", matmul.n.plus(3).over(4));
+                tiles.emit(
+                    code,
+                    self,
+                    new TiledProduct.Size(matmul.m, panels, matmul.k),
+                    product,
+                    product::right,
+                    product::store);
+              });
+        });
+  }
+
+  /** The same for few rows, see {@link ThinProduct}. */
+  static Shader thin(Matmul spec, int rows, boolean aligned) {
+    return Shader.build(
+        spec.signature() + "; rows=" + rows,
+        shader -> {
+          MatmulShader matmul = new MatmulShader(shader, spec, aligned);
+          ThinProduct thin = new ThinProduct(shader, rows);
+          shader.main(
+              ThinProduct.INVOCATIONS,
+              sizes -> thin.groups(sizes.arg(MatmulKernel.M), spec.n(), batch(sizes)),
+              (code, self) -> {
+                Product product = matmul.new Product(code, self.groupZ());
+                thin.emit(
+                    code,
+                    self,
+                    new TiledProduct.Size(
+                        matmul.m, Expr.u32((spec.n() + 3) / 4), Expr.u32(spec.k())),
+                    product,
+                    product::right,
+                    product::store);
+              });
+        });
+  }
+
+  /** How many matrices: here, these are what a step's items count. */
+  private static long batch(Shader.Sizes sizes) {
+    return sizes.items();
+  }
+
+  /** One matrix of the batch. */
+  private final class Product implements TiledProduct.Left {
+    private final Expr aFrom;
+    private final Expr bFrom;
+    private final Expr cFrom;
+    private final Expr batch;
+
+    Product(Code code, Expr batch) {
+      this.batch = batch;
+      aFrom = code.let("a_from", aAt.plus(batch.times(aBatch)));
+      bFrom = code.let("b_from", bAt.plus(batch.times(bBatch)));
+      cFrom = code.let("c_from", cAt.plus(batch.times(cBatch)));
+    }
+
+    @Override
+    public Expr row(Code code, Expr row) {
+      return aFrom.plus(row.times(wideA ? k.over(4) : k));
+    }
+
+    @Override
+    public Expr load(Code code, Expr row, Expr at) {
+      if (wideA) {
+        return a.at(row.plus(at.over(4)));
+      }
+      boolean whole = spec.k() > 0 && spec.k() % 4 == 0;
+      List<Expr> parts = new ArrayList<>();
+      for (int q = 0; q < 4; q++) {
+        Expr index = at.plus(q);
+        Expr value = a.at(row.plus(index));
+        parts.add(q == 0 || whole ? value : guarded(code, index.lt(k), value));
+      }
+      return Expr.make(Type.VEC4F, parts.toArray(Expr[]::new));
+    }
+
+    Expr right(Code code, Expr panel, Expr at) {
+      if (spec.layout() == Layout.PANELS) {
+        return b.at(bFrom.plus(panel.times(k)).plus(at));
+      }
+      Expr column = code.let("column", panel.times(4));
+      Expr row = code.let("b_row", bFrom.plus(at.times(n)));
+      List<Expr> parts = new ArrayList<>();
+      for (int q = 0; q < 4; q++) {
+        Expr index = column.plus(q);
+        Expr value = b.at(row.plus(index));
+        parts.add(q == 0 ? value : guarded(code, index.lt(n), value));
+      }
+      return Expr.make(Type.VEC4F, parts.toArray(Expr[]::new));
+    }
+
+    void store(Code code, Expr row, Expr panel, Expr sum) {
+      Expr result = sum;
+      if (spec.epilogue() != null) {
+        List<Expr> inputs = new ArrayList<>();
+        inputs.add(sum);
+        for (Extras extra : extras) {
+          inputs.add(code.let("extra", extra(code, extra, row, panel)));
+        }
+        result = ProgramCode.emit(code, spec.epilogue(), inputs);
+      }
+      if (wideC) {
+        Expr width = Expr.u32(spec.n() / 4);
+        code.store(c, cFrom.plus(row.times(width)).plus(panel), result);
+        return;
+      }
+      Expr value = code.let("value", result);
+      Expr at = code.let("c_index", cFrom.plus(row.times(n)).plus(panel.times(4)));
+      for (int q = 0; q < 4; q++) {
+        int lane = q;
+        Runnable store = () -> code.store(c, at.plus(lane), value.lane(lane));
+        if (q == 0) {
+          store.run();
+        } else {
+          code.ifThen(panel.times(4).plus(q).lt(n), store);
+        }
+      }
+    }
+
+    private Expr extra(Code code, Extras extra, Expr row, Expr panel) {
+      Expr from =
+          code.let(
+              "extra_at", extra.at().plus(row.times(extra.row())).plus(batch.times(extra.batch())));
+      if (extra.kind() == Extra.SPLAT) {
+        return Expr.make(Type.VEC4F, extra.array().at(from));
+      }
+      if (wideC) {
+        return extra.array().at(from.plus(panel));
+      }
+      List<Expr> parts = new ArrayList<>();
+      for (int q = 0; q < 4; q++) {
+        Expr column = Expr.call("min", panel.times(4).plus(q), n.minus(Expr.u32(1)));
+        parts.add(extra.array().at(from.plus(column)));
+      }
+      return Expr.make(Type.VEC4F, parts.toArray(Expr[]::new));
+    }
+  }
+
+  /** A number that is read only where the condition holds, otherwise 0. */
+  static Expr guarded(Code code, Expr condition, Expr value) {
+    Variable result = code.var("guarded", Type.F32);
+    code.ifThen(condition, () -> code.set(result, value));
+    return result;
+  }
+}

@@ -1,0 +1,177 @@
+package dev.quern.wgsl;
+
+import dev.quern.kernel.CopyKernel;
+import dev.quern.kernel.GatherKernel;
+import dev.quern.kernel.KernelException;
+import dev.quern.kernel.KernelSpec.Copy;
+import dev.quern.kernel.KernelSpec.Gather;
+import dev.quern.kernel.KernelSpec.Pad;
+import dev.quern.kernel.PadKernel;
+import dev.quern.onnx.DataType;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Shaders that move words without looking into them. */
+final class MoveShaders {
+  private MoveShaders() {}
+
+  private static Type word(int bytes) {
+    return switch (bytes) {
+      case 4 -> Type.U32;
+      case 8 -> Type.VEC2U;
+      default -> throw new KernelException("no shader moves elements of " + bytes + " bytes");
+    };
+  }
+
+  /** Rows are moved by words; see {@link Shaders} for those that are no whole words. */
+  static Shader gather(Gather spec) {
+    return Shader.build(
+        spec.signature(),
+        shader -> {
+          boolean wide = spec.index() == DataType.INT64;
+          Array data = shader.read("data", Type.U32, GatherKernel.DATA);
+          Array indices =
+              shader.read("indices", wide ? Type.VEC2U : Type.I32, GatherKernel.INDICES);
+          Array out = shader.write("y", Type.U32, GatherKernel.OUT);
+          Expr dataAt = shader.scaled("data_at", GatherKernel.DATA, 4);
+          Expr indicesAt = shader.scaled("indices_at", GatherKernel.INDICES, wide ? 8 : 4);
+          Expr outAt = shader.scaled("y_at", GatherKernel.OUT, 4);
+          Expr axis = shader.number("axis", GatherKernel.AXIS);
+          Expr inner = shader.scaled("inner", GatherKernel.INNER_BYTES, 4);
+          Expr count = shader.number("count", GatherKernel.COUNT);
+          Shader.Source total = sizes -> sizes.items() * (sizes.arg(GatherKernel.INNER_BYTES) / 4);
+          Expr words = shader.word("words", total);
+          shader.reportsFaults();
+          Flat.main(
+              shader,
+              total,
+              words,
+              (code, index) -> {
+                Expr row = code.let("row", index.over(inner));
+                Expr outer = code.let("outer", row.over(count));
+                Expr given = indices.at(indicesAt.plus(row.rem(count)));
+                Expr low = code.let("low", wide ? given.lane(0).bitcast(Type.I32) : given);
+                Expr high = wide ? code.let("high", given.lane(1).bitcast(Type.I32)) : null;
+                Expr at =
+                    code.let(
+                        "at",
+                        Expr.select(
+                            low.lt(Expr.i32(0)),
+                            low.bitcast(Type.U32).plus(axis),
+                            low.bitcast(Type.U32)));
+                Expr inside = at.lt(axis);
+                if (wide) {
+                  inside = inside.and(high.eq(low.shift(">>", 31)));
+                }
+                code.ifElse(
+                    inside,
+                    () ->
+                        code.store(
+                            out,
+                            outAt.plus(index),
+                            data.at(
+                                dataAt
+                                    .plus(outer.times(axis).plus(at).times(inner))
+                                    .plus(index.rem(inner)))),
+                    () -> code.fault(low.bitcast(Type.U32)));
+              });
+        });
+  }
+
+  static Shader copy(Copy spec) {
+    Type type = word(spec.bytes());
+    int bytes = spec.bytes();
+    return Shader.build(
+        spec.signature(),
+        shader -> {
+          Array from = shader.read("x", type, CopyKernel.SRC);
+          Array to = shader.write("y", type, CopyKernel.DST);
+          Expr fromAt = shader.scaled("x_at", CopyKernel.SRC, bytes);
+          Expr toAt = shader.scaled("y_at", CopyKernel.DST, bytes);
+          Expr inner = shader.number("inner", CopyKernel.INNER);
+          Expr fromInner = shader.scaled("x_inner", CopyKernel.SRC_INNER, bytes);
+          Expr toInner = shader.scaled("y_inner", CopyKernel.DST_INNER, bytes);
+          List<Expr> sizes = new ArrayList<>();
+          List<Expr> fromSteps = new ArrayList<>();
+          List<Expr> toSteps = new ArrayList<>();
+          for (int d = 0; d < spec.rank() - 1; d++) {
+            int arg = CopyKernel.OUTER + 3 * d;
+            sizes.add(shader.number("size" + d, arg));
+            fromSteps.add(shader.scaled("x_step" + d, arg + 1, bytes));
+            toSteps.add(shader.scaled("y_step" + d, arg + 2, bytes));
+          }
+          Shader.Source total = known -> known.items() * known.arg(CopyKernel.INNER);
+          Expr count = shader.word("count", total);
+          Flat.main(
+              shader,
+              total,
+              count,
+              (code, index) -> {
+                Expr column = code.let("column", index.rem(inner));
+                Expr rest = code.let("rest", index.over(inner));
+                Expr source = fromAt.plus(column.times(fromInner));
+                Expr target = toAt.plus(column.times(toInner));
+                for (int d = spec.rank() - 2; d >= 0; d--) {
+                  Expr at = d == 0 ? rest : code.let("i" + d, rest.rem(sizes.get(d)));
+                  rest = d == 0 ? rest : code.let("rest", rest.over(sizes.get(d)));
+                  source = source.plus(at.times(fromSteps.get(d)));
+                  target = target.plus(at.times(toSteps.get(d)));
+                }
+                code.store(to, target, from.at(source));
+              });
+        });
+  }
+
+  static Shader pad(Pad spec) {
+    Type type = word(spec.bytes());
+    int bytes = spec.bytes();
+    return Shader.build(
+        spec.signature(),
+        shader -> {
+          Array from = shader.read("x", type, PadKernel.SRC);
+          Array to = shader.write("y", type, PadKernel.DST);
+          Expr fromAt = shader.scaled("x_at", PadKernel.SRC, bytes);
+          Expr toAt = shader.scaled("y_at", PadKernel.DST, bytes);
+          Expr h = shader.number("h", PadKernel.H);
+          Expr top = shader.number("top", PadKernel.TOP);
+          Expr outH = shader.number("out_h", PadKernel.OUT_H);
+          Expr row = shader.scaled("row", PadKernel.ROW, bytes);
+          Expr left = shader.scaled("left", PadKernel.LEFT, bytes);
+          Shader.Source whole =
+              sizes ->
+                  (sizes.arg(PadKernel.ROW)
+                          + sizes.arg(PadKernel.LEFT)
+                          + sizes.arg(PadKernel.RIGHT))
+                      / bytes;
+          Expr width = shader.word("width", whole);
+          Shader.Source total = sizes -> sizes.items() * whole.value(sizes);
+          Expr count = shader.word("count", total);
+          Flat.main(
+              shader,
+              total,
+              count,
+              (code, index) -> {
+                Expr line = code.let("line", index.over(width));
+                // What lies before the source wraps, and is then no less than its size.
+                Expr x = code.let("x_column", index.rem(width).minus(left));
+                Expr y = code.let("x_row", line.rem(outH).minus(top));
+                Expr image = code.let("image", line.over(outH));
+                Variable value = code.var("value", fill(spec));
+                code.ifThen(
+                    x.lt(row).and(y.lt(h)),
+                    () ->
+                        code.set(
+                            value,
+                            from.at(fromAt.plus(image.times(h).plus(y).times(row)).plus(x))));
+                code.store(to, toAt.plus(index), value);
+              });
+        });
+  }
+
+  private static Expr fill(Pad spec) {
+    Expr low = Expr.u32(spec.bits() & 0xffffffffL);
+    return spec.bytes() == 4
+        ? low
+        : Expr.make(Type.VEC2U, low, Expr.u32(spec.bits() >> 32 & 0xffffffffL));
+  }
+}

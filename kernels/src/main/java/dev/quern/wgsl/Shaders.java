@@ -1,0 +1,113 @@
+package dev.quern.wgsl;
+
+import dev.quern.kernel.KernelException;
+import dev.quern.kernel.KernelSpec;
+import dev.quern.schedule.Schedule;
+
+/**
+ * The kernel table's WGSL side. What a shader is made for is its spec, a choice of tiles, and
+ * whether all that it addresses lies at multiples of 16 bytes in this run.
+ */
+public final class Shaders {
+  /** Rows of a product up to which weights are read along their columns. */
+  private static final int THIN = 4;
+
+  private Shaders() {}
+
+  /**
+   * The shader of a step.
+   *
+   * @param sizes the step's arguments in this run; items of a matmul are matrices of its batch
+   * @throws KernelException if no shader is made for it: the CPU's kernel serves
+   */
+  public static Shader of(KernelSpec spec, Shader.Sizes sizes) {
+    return of(spec, choice(spec, sizes));
+  }
+
+  /**
+   * What the emitter is told besides the spec.
+   *
+   * @param schedule null where there are no tiles
+   * @param rows of a thin product; 0 for a tiled one
+   */
+  public record Choice(Schedule schedule, int rows, boolean aligned) {
+    /** A key that with the spec's signature names the shader. */
+    public String key() {
+      return (schedule == null ? "" : schedule.text())
+          + (rows == 0 ? "" : " rows=" + rows)
+          + (aligned ? " aligned" : "");
+    }
+  }
+
+  /** What to emit for a run's sizes where nothing was measured. */
+  public static Choice choice(KernelSpec spec, Shader.Sizes sizes) {
+    boolean aligned = Alignment.of(spec, sizes);
+    return switch (spec) {
+      case KernelSpec.Matmul matmul -> {
+        long m = sizes.arg(dev.quern.kernel.MatmulKernel.M);
+        long n = sizes.arg(dev.quern.kernel.MatmulKernel.N);
+        boolean packed = matmul.layout() == KernelSpec.Layout.PANELS;
+        if (packed && m <= THIN) {
+          yield new Choice(null, (int) Math.max(1, m), aligned);
+        }
+        yield new Choice(GpuSchedules.choose(m, n), 0, aligned);
+      }
+      case KernelSpec.Conv conv -> {
+        long pixels = sizes.items() * sizes.arg(dev.quern.kernel.ConvKernel.OUT_W);
+        yield new Choice(GpuSchedules.choose(pixels, conv.width()), 0, aligned);
+      }
+      default -> new Choice(null, 0, aligned);
+    };
+  }
+
+  /**
+   * The shader of a spec and a choice.
+   *
+   * @throws KernelException if no shader is made for it
+   */
+  public static Shader of(KernelSpec spec, Choice choice) {
+    if (choice.schedule() != null) {
+      var problems = GpuSchedules.problems(choice.schedule());
+      if (!problems.isEmpty()) {
+        throw new KernelException(spec.signature() + ": " + problems.getFirst());
+      }
+    }
+    return switch (spec) {
+      case KernelSpec.Matmul matmul -> {
+        MatmulShader.require(matmul);
+        yield choice.rows() > 0
+            ? MatmulShader.thin(matmul, choice.rows(), choice.aligned())
+            : MatmulShader.tiled(matmul, choice.schedule(), choice.aligned());
+      }
+      case KernelSpec.Attention attention -> {
+        if (!choice.aligned()) {
+          throw new KernelException("Q, K or V does not lie at a multiple of 16 bytes");
+        }
+        yield AttentionShader.of(attention);
+      }
+      case KernelSpec.Elementwise elementwise -> ElementwiseShader.of(elementwise);
+      case KernelSpec.Softmax softmax -> RowShaders.softmax(softmax);
+      case KernelSpec.LayerNorm layerNorm -> RowShaders.layerNorm(layerNorm);
+      case KernelSpec.Reduce reduce -> RowShaders.reduce(reduce);
+      case KernelSpec.Gather gather -> {
+        if (!choice.aligned()) {
+          throw new KernelException("no shader gathers rows that are no whole words");
+        }
+        yield MoveShaders.gather(gather);
+      }
+      case KernelSpec.Copy copy -> MoveShaders.copy(copy);
+      case KernelSpec.Pad pad -> MoveShaders.pad(pad);
+      case KernelSpec.Conv conv -> ConvShader.of(conv, choice.schedule(), choice.aligned());
+      case KernelSpec.Depthwise depthwise -> WindowShaders.depthwise(depthwise, choice.aligned());
+      case KernelSpec.Pool pool -> WindowShaders.pool(pool);
+      case KernelSpec.Range range -> throw none(spec);
+      case KernelSpec.Quantize quantize -> throw none(spec);
+      case KernelSpec.QuantizeBlocks quantize -> throw none(spec);
+      case KernelSpec.IntegerMatmul product -> throw none(spec);
+    };
+  }
+
+  private static KernelException none(KernelSpec spec) {
+    return new KernelException("no shader is made for " + spec.signature());
+  }
+}

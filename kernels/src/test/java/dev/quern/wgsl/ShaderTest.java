@@ -1,0 +1,499 @@
+package dev.quern.wgsl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.quern.graph.Graph;
+import dev.quern.graph.GraphImporter;
+import dev.quern.graph.passes.Passes;
+import dev.quern.kernel.AttentionKernel;
+import dev.quern.kernel.KernelSpec;
+import dev.quern.onnx.Bytes;
+import dev.quern.onnx.DataType;
+import dev.quern.onnx.ModelBuilder;
+import dev.quern.onnx.OnnxReader;
+import dev.quern.plan.Activation;
+import dev.quern.plan.Arg;
+import dev.quern.plan.Base;
+import dev.quern.plan.Plan;
+import dev.quern.plan.Planner;
+import dev.quern.plan.Step;
+import dev.quern.plan.Weight;
+import dev.quern.plan.Work;
+import dev.quern.reference.Interpreter;
+import dev.quern.reference.Tensor;
+import dev.quern.reference.Tensors;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Every family's shaders: models of a few nodes, planned as for the CPU, whose steps Tint takes in
+ * core and compatibility mode, and whose results on SwiftShader are the scalar reference's.
+ */
+class ShaderTest {
+  private static final DataType F32 = DataType.FLOAT;
+  private static final int[] SIZES = {1, 2, 3, 4, 5, 7, 8, 13, 31, 33, 64, 65, 130};
+
+  /**
+   * Cases of a family that are computed in a short run: SwiftShader compiles for up to a second.
+   */
+  private static final int MOST = 10;
+
+  /** A model while it is written, with what it is run on. */
+  private static final class Model {
+    final Random random;
+    final ModelBuilder builder = new ModelBuilder(17);
+    final Map<String, Tensor> feeds = new LinkedHashMap<>();
+    String at = "";
+    int made;
+
+    Model(long seed) {
+      random = new Random(seed);
+    }
+
+    Model input(String name, long... dims) {
+      return input(name, Tensors.random(random.nextInt(), F32, dims));
+    }
+
+    Model input(String name, Tensor x) {
+      String[] dims = Arrays.stream(x.dims()).mapToObj(Long::toString).toArray(String[]::new);
+      builder.input(name, x.type(), dims);
+      feeds.put(name, x);
+      at = name;
+      return this;
+    }
+
+    String weights(long... dims) {
+      String name = "w" + made++;
+      builder.constant(name, dims, Tensors.random(random.nextInt(), F32, dims).floats());
+      return name;
+    }
+
+    Model node(String op, List<String> inputs, Object... attributes) {
+      String output = "v" + made++;
+      builder.node(op, inputs, List.of(output), attributes);
+      at = output;
+      return this;
+    }
+  }
+
+  /** A model's dispatches and what they must give. */
+  private record Case(Dawn.Job job, Tensor wanted, double tolerance, Set<String> families) {}
+
+  private static Case plan(Model model, double tolerance) {
+    byte[] file = model.builder.output(model.at, F32).build();
+    Graph graph = Passes.optimise(GraphImporter.importModel(OnnxReader.read(Bytes.of(file))));
+    Tensor wanted = Interpreter.run(graph, model.feeds).get(model.at);
+    Plan plan = Planner.plan(graph);
+    Map<String, long[]> dims = new LinkedHashMap<>();
+    model.feeds.forEach((name, tensor) -> dims.put(name, tensor.dims()));
+    Map<String, Long> symbols = graph.bind(dims);
+    Map<Base, Integer> places = new LinkedHashMap<>();
+    List<byte[]> buffers = new ArrayList<>();
+    for (Activation activation : plan.activations()) {
+      places.put(new Base.OfActivation(activation.id()), buffers.size());
+      byte[] empty = new byte[padded(activation.bytes().evaluate(symbols))];
+      // What no shader writes shows.
+      Arrays.fill(empty, (byte) 0xff);
+      buffers.add(empty);
+    }
+    model.feeds.forEach((name, tensor) -> {
+      Base base = new Base.OfActivation(plan.places().get(name));
+      buffers.set(places.get(base), bytes(tensor));
+    });
+    for (Weight weight : plan.weights()) {
+      places.put(new Base.OfWeight(weight.id()), buffers.size());
+      buffers.add(weight(weight));
+    }
+    List<Dawn.Dispatch> dispatches = new ArrayList<>();
+    Set<String> families = new TreeSet<>();
+    for (Step step : plan.steps()) {
+      families.add(step.kernel().getClass().getSimpleName());
+      dispatches.add(dispatch(step, symbols, places));
+    }
+    int result = places.get(new Base.OfActivation(plan.places().get(model.at)));
+    String title = families + " of " + graph;
+    return new Case(new Dawn.Job(title, buffers, dispatches, result), wanted, tolerance, families);
+  }
+
+  private static Dawn.Dispatch dispatch(
+      Step step, Map<String, Long> symbols, Map<Base, Integer> places) {
+    long items =
+        switch (step.work()) {
+          case Work.Items work -> work.count().evaluate(symbols);
+          case Work.Blocks work -> work.batch().evaluate(symbols);
+        };
+    long[] args = step.args().stream().mapToLong(arg -> arg.value().evaluate(symbols)).toArray();
+    List<Integer> buffers =
+        step.args().stream().map(Arg::base).map(base -> places.getOrDefault(base, -1)).toList();
+    return dispatch(step.kernel(), args, buffers, items);
+  }
+
+  private static Dawn.Dispatch dispatch(
+      KernelSpec spec, long[] args, List<Integer> buffers, long items) {
+    Shader.Sizes sizes =
+        new Shader.Sizes() {
+          @Override
+          public long arg(int index) {
+            return args[index];
+          }
+
+          @Override
+          public long items() {
+            return items;
+          }
+        };
+    Shader shader = Shaders.of(spec, sizes);
+    List<Integer> bound = shader.bindings().stream().map(b -> buffers.get(b.arg())).toList();
+    List<Long> words =
+        shader.words().stream().map(w -> w.source().value(sizes) & 0xffffffffL).toList();
+    return new Dawn.Dispatch(shader, bound, words, shader.grid().groups(sizes));
+  }
+
+  private static int padded(long bytes) {
+    return (int) Math.max(16, (bytes + 15) / 16 * 16);
+  }
+
+  private static byte[] bytes(Tensor tensor) {
+    if (tensor.type() == DataType.INT64) {
+      long[] values = tensor.longs();
+      byte[] bytes = new byte[padded(8L * values.length)];
+      ByteBuffer out = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+      for (long value : values) {
+        out.putLong(value);
+      }
+      return bytes;
+    }
+    return bytes(tensor.floats());
+  }
+
+  private static byte[] bytes(float[] values) {
+    byte[] bytes = new byte[padded(4L * values.length)];
+    ByteBuffer out = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    for (float value : values) {
+      out.putFloat(value);
+    }
+    return bytes;
+  }
+
+  /** Weights as they lie: panels of four columns, k rows each. */
+  private static byte[] weight(Weight weight) {
+    Bytes raw = weight.parts().getFirst().data();
+    if (!weight.packed()) {
+      byte[] bytes = new byte[padded(raw.size())];
+      ByteBuffer out = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+      for (long i = 0; i < raw.size() / 4; i++) {
+        out.putInt(raw.getInt(4 * i));
+      }
+      return bytes;
+    }
+    assertThat(weight.parts()).as("parts of a weight").hasSize(1);
+    int k = weight.k();
+    int n = (int) (raw.size() / 4 / k);
+    int taps = weight.taps();
+    float[] panels = new float[(n + 3) / 4 * 4 * k];
+    for (int column = 0; column < n; column++) {
+      for (int row = 0; row < k; row++) {
+        int from = row % (k / taps) * taps + row / (k / taps);
+        long at = weight.transposed() ? (long) column * k + from : (long) from * n + column;
+        panels[(column / 4 * k + row) * 4 + column % 4] = raw.getFloat(4 * at);
+      }
+    }
+    return bytes(panels);
+  }
+
+  /** Holds cases against Tint and against the reference. */
+  private static void check(List<Case> cases, String... families) {
+    Set<String> seen = new TreeSet<>();
+    cases.forEach(c -> seen.addAll(c.families()));
+    assertThat(seen).contains(families);
+    List<Dawn.Job> jobs = cases.stream().map(Case::job).toList();
+    Dawn.validate(jobs);
+    List<Case> computed = new ArrayList<>();
+    int step = Boolean.getBoolean("quern.full") ? 1 : (cases.size() + MOST - 1) / MOST;
+    for (int i = 0; i < cases.size(); i += step) {
+      computed.add(cases.get(i));
+    }
+    List<byte[]> results = Dawn.compute(computed.stream().map(Case::job).toList());
+    for (int i = 0; i < computed.size(); i++) {
+      Case c = computed.get(i);
+      ByteBuffer found = ByteBuffer.wrap(results.get(i)).order(ByteOrder.LITTLE_ENDIAN);
+      assertThat(found.getInt(0)).as("faults of %s", c.job().title()).isZero();
+      float[] values = new float[c.wanted().floats().length];
+      found.position(16);
+      found.asFloatBuffer().get(values);
+      try {
+        Tensors.assertClose(Tensor.of(values, c.wanted().dims()), c.wanted(), c.tolerance());
+      } catch (AssertionError e) {
+        throw new AssertionError(
+            c.job().title() + "\n" + c.job().dispatches().getLast().shader().text(), e);
+      }
+    }
+  }
+
+  private static int pick(Random random, int... values) {
+    return values[random.nextInt(values.length)];
+  }
+
+  private static long[] pair(long h, long w) {
+    return new long[] {h, w};
+  }
+
+  @Test
+  void productsWithPackedWeights() {
+    List<Case> cases = new ArrayList<>();
+    for (int seed = 0; seed < 60; seed++) {
+      Model model = new Model(seed);
+      Random random = model.random;
+      int k = pick(random, SIZES);
+      int n = pick(random, SIZES);
+      model.input("x", 1 + random.nextInt(2), pick(random, SIZES), k);
+      model.node("MatMul", List.of("x", model.weights(k, n)));
+      if (random.nextBoolean()) {
+        model.node("Add", List.of(model.at, model.weights(n)));
+      }
+      if (random.nextBoolean()) {
+        model.node(pick(random, 0, 1) == 0 ? "Relu" : "Tanh", List.of(model.at));
+      }
+      cases.add(plan(model, 5e-5));
+    }
+    check(cases, "Matmul");
+  }
+
+  @Test
+  void bigProductsTakeBigTiles() {
+    Model model = new Model(1).input("x", 1, 389, 67);
+    model.node("MatMul", List.of("x", model.weights(67, 1030)));
+    check(List.of(plan(model, 5e-5)), "Matmul");
+  }
+
+  @Test
+  void productsOfActivations() {
+    List<Case> cases = new ArrayList<>();
+    for (int seed = 0; seed < 40; seed++) {
+      Model model = new Model(seed);
+      Random random = model.random;
+      int k = pick(random, SIZES);
+      int batch = 1 + random.nextInt(3);
+      model.input("x", batch, pick(random, SIZES), k);
+      model.input("y", batch, k, pick(random, SIZES));
+      cases.add(plan(model.node("MatMul", List.of("x", "y")), 5e-5));
+    }
+    check(cases, "Matmul");
+  }
+
+  @Test
+  void elementwisePrograms() {
+    List<Case> cases = new ArrayList<>();
+    for (String op :
+        List.of(
+            "Neg",
+            "Abs",
+            "Exp",
+            "Erf",
+            "Tanh",
+            "Sigmoid",
+            "Relu",
+            "Floor",
+            "Ceil",
+            "Round",
+            "Sign",
+            "Reciprocal")) {
+      Model model = new Model(cases.size()).input("x", 3, pick(new Random(cases.size()), SIZES));
+      cases.add(plan(model.node(op, List.of("x")), op.equals("Reciprocal") ? 1e-2 : 5e-6));
+    }
+    for (String op : List.of("Add", "Sub", "Mul", "Max", "Min")) {
+      for (long[] other : new long[][] {{2, 3, 5}, {5}, {3, 1}, {2, 1, 5}, {1}}) {
+        Model model = new Model(cases.size()).input("x", 2, 3, 5).input("y", other);
+        cases.add(plan(model.node(op, List.of("x", "y")), 1e-6));
+      }
+    }
+    Model bools = new Model(9).input("x", 4, 7).input("y", 7);
+    bools.node("Less", List.of("x", "y"));
+    cases.add(plan(bools.node("Where", List.of(bools.at, "x", "y")), 0));
+    check(cases, "Elementwise");
+  }
+
+  @Test
+  void rows() {
+    List<Case> cases = new ArrayList<>();
+    for (int columns : SIZES) {
+      for (String op : List.of("Softmax", "LogSoftmax")) {
+        Model model = new Model(columns).input("x", 5, columns);
+        cases.add(plan(model.node(op, List.of("x"), "axis", 1), 1e-5));
+      }
+      Model norm = new Model(columns).input("x", 4, columns);
+      List<String> inputs = List.of("x", norm.weights(columns), norm.weights(columns));
+      cases.add(plan(norm.node("LayerNormalization", inputs, "axis", 1), 1e-4));
+      for (String op : List.of("ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1")) {
+        for (long axis : new long[] {1, 2}) {
+          Model model = new Model(columns).input("x", 2, columns, columns % 9 + 1);
+          model.node(op, List.of("x"), "axes", new long[] {axis});
+          cases.add(plan(model, 2e-5 * columns));
+        }
+      }
+    }
+    check(cases, "Softmax", "LayerNorm", "Reduce");
+  }
+
+  @Test
+  void moves() {
+    List<Case> cases = new ArrayList<>();
+    long[][] orders = {{0, 1, 2, 3}, {0, 2, 1, 3}, {3, 2, 1, 0}, {1, 3, 0, 2}};
+    for (long[] order : orders) {
+      Model model = new Model(7).input("x", 2, 3, 5, 7).node("Neg", List.of("x"));
+      model.node("Transpose", List.of(model.at), "perm", order);
+      cases.add(plan(model, 0));
+    }
+    Model parts = new Model(3).input("x", 2, 3, 5).input("y", 2, 4, 5);
+    cases.add(plan(parts.node("Concat", List.of("x", "y"), "axis", 1), 0));
+    for (int axis = 0; axis < 3; axis++) {
+      Model model = new Model(axis).input("x", 4, 5, 6);
+      model.input("i", Tensors.indices(axis, 4, 3, 2));
+      cases.add(plan(model.node("Gather", List.of("x", "i"), "axis", axis), 0));
+    }
+    for (long[] pads :
+        new long[][] {
+          {0, 0, 1, 2, 0, 0, 3, 0}, {1, 2, 1, 0, 0, 1, 2, 5}, {0, 1, 0, 2, 2, 0, 0, 2}
+        }) {
+      Model model = new Model(1).input("x", 2, 3, 4, 5);
+      model.builder.constant("pads", new long[] {8}, pads);
+      model.builder.constant("value", new long[] {}, 1.5f);
+      cases.add(plan(model.node("Pad", List.of("x", "pads", "value")), 0));
+    }
+    check(cases, "Copy", "Gather", "Pad");
+  }
+
+  @Test
+  void convolutionsAndPools() {
+    List<Case> cases = new ArrayList<>();
+    for (int seed = 0; seed < 80; seed++) {
+      Model model = new Model(seed);
+      Random random = model.random;
+      boolean depthwise = random.nextBoolean();
+      int channels = pick(random, 1, 3, 4, 5, 8, 12, 17);
+      int out = depthwise ? channels : pick(random, 1, 3, 4, 8, 13);
+      int h = pick(random, 1, 2, 3, 5);
+      int w = pick(random, 1, 3);
+      model.input("x", 1 + random.nextInt(2), channels, h + 2 + random.nextInt(5), w + 5);
+      if (random.nextInt(3) == 0) {
+        model.node(
+            "MaxPool", List.of("x"), "kernel_shape", pair(2, 3), "pads", new long[] {1, 1, 0, 2});
+      } else if (random.nextInt(3) == 0) {
+        model.node(
+            "AveragePool",
+            List.of("x"),
+            "kernel_shape",
+            pair(2, 2),
+            "pads",
+            new long[] {1, 0, 0, 1},
+            "count_include_pad",
+            random.nextInt(2));
+      }
+      String weights = model.weights(out, depthwise ? 1 : channels, h, w);
+      model.node(
+          "Conv",
+          List.of(model.at, weights, model.weights(out)),
+          "group",
+          depthwise ? channels : 1,
+          "strides",
+          pair(pick(random, 1, 2), pick(random, 1, 1, 3)),
+          "pads",
+          new long[] {random.nextInt(2), 1, random.nextInt(2), 2},
+          "dilations",
+          pair(1, pick(random, 1, 2)));
+      if (random.nextBoolean()) {
+        model.node("Relu", List.of(model.at));
+      }
+      cases.add(plan(model, 5e-5));
+    }
+    check(cases, "Conv", "Depthwise", "Pool");
+  }
+
+  /** Attention of one buffer of Q, K and V rows, with a mask a key or none. */
+  private static Case attention(int seed, int batch, int heads, int sq, int sk, int depth) {
+    boolean masked = seed % 2 == 0;
+    int row = heads * depth;
+    float[] q = Tensors.random(seed, F32, batch, sq, row).floats();
+    float[] kv = Tensors.random(seed + 1L, F32, batch, sk, 2L * row).floats();
+    float[] mask = new float[sk];
+    for (int j = 1; j < sk && masked; j++) {
+      mask[j] = j % 3 == 0 ? Float.NEGATIVE_INFINITY : j % 3 == 1 ? -10000 : 0.5f;
+    }
+    float[] wanted = new float[batch * sq * row];
+    float scale = (float) (1 / Math.sqrt(depth));
+    for (int at = 0; at < batch * sq * heads; at++) {
+      int b = at / heads / sq;
+      int h = at % heads;
+      double[] p = new double[sk];
+      double top = Double.NEGATIVE_INFINITY;
+      for (int j = 0; j < sk; j++) {
+        for (int d = 0; d < depth; d++) {
+          p[j] += (double) q[at * depth + d] * kv[(b * sk + j) * 2 * row + h * depth + d];
+        }
+        p[j] = p[j] * scale + mask[j];
+        top = Math.max(top, p[j]);
+      }
+      double sum = 0;
+      for (int j = 0; j < sk; j++) {
+        p[j] = Math.exp(p[j] - top);
+        sum += p[j];
+      }
+      for (int d = 0; d < depth; d++) {
+        double value = 0;
+        for (int j = 0; j < sk; j++) {
+          value += p[j] / sum * kv[(b * sk + j) * 2 * row + row + h * depth + d];
+        }
+        wanted[at * depth + d] = (float) value;
+      }
+    }
+    KernelSpec spec =
+        new KernelSpec.Attention(depth, depth, row, 2 * row, 2 * row, row, scale, masked);
+    long[] args = new long[AttentionKernel.MASK_ROW + 1];
+    args[AttentionKernel.V] = 4L * row;
+    args[AttentionKernel.SQ] = sq;
+    args[AttentionKernel.SK] = sk;
+    args[AttentionKernel.HEADS] = heads;
+    args[AttentionKernel.Q_BATCH] = 4L * sq * row;
+    args[AttentionKernel.K_BATCH] = 8L * sk * row;
+    args[AttentionKernel.V_BATCH] = 8L * sk * row;
+    args[AttentionKernel.OUT_BATCH] = 4L * sq * row;
+    int blocks = (sq + AttentionKernel.QUERIES - 1) / AttentionKernel.QUERIES;
+    args[AttentionKernel.BLOCKS] = blocks;
+    Integer[] buffers = new Integer[args.length];
+    Arrays.fill(buffers, -1);
+    buffers[AttentionKernel.Q] = 0;
+    buffers[AttentionKernel.K] = 1;
+    buffers[AttentionKernel.V] = 1;
+    buffers[AttentionKernel.OUT] = 2;
+    buffers[AttentionKernel.MASK] = 3;
+    Dawn.Dispatch dispatch = dispatch(spec, args, List.of(buffers), (long) batch * heads * blocks);
+    String title = spec.signature() + " sq=" + sq + " sk=" + sk;
+    List<byte[]> data = List.of(bytes(q), bytes(kv), new byte[wanted.length * 4], bytes(mask));
+    return new Case(
+        new Dawn.Job(title, data, List.of(dispatch), 2),
+        Tensor.of(wanted, batch, sq, row),
+        1e-5,
+        Set.of("Attention"));
+  }
+
+  @Test
+  void attentionOfAnyLength() {
+    List<Case> cases = new ArrayList<>();
+    for (int length : new int[] {1, 2, 3, 4, 5, 7, 15, 16, 17, 31, 32, 33, 65, 200}) {
+      for (int depth : new int[] {4, 32, 64}) {
+        cases.add(attention(cases.size(), 2, 3, length, length, depth));
+      }
+      cases.add(attention(cases.size(), 1, 2, 3, length, 12));
+    }
+    check(cases, "Attention");
+  }
+}
