@@ -341,6 +341,108 @@ export function pipeline(
   model: string | URL | ArrayBuffer | ArrayBufferView,
   options?: PipelineOptions,
 ): Promise<FeatureExtraction>;
+/** Images to classes: decoding, resizing, normalising, the model, shares. */
+export function pipeline(
+  task: 'image-classification',
+  model: string | URL | ArrayBuffer | ArrayBufferView,
+  options?: ClassificationOptions,
+): Promise<ImageClassification>;
+/** Images to text: finding lines of any angle, turning them upright, reading them. The model given is the one that finds lines. */
+export function pipeline(
+  task: 'ocr',
+  model: string | URL | ArrayBuffer | ArrayBufferView,
+  options?: OcrOptions,
+): Promise<Ocr>;
+
+/** Whatever shows an image, or the address of one. What is transparent counts as on white. */
+export type ImageInput =
+  | ImageBitmap
+  | HTMLImageElement
+  | HTMLCanvasElement
+  | HTMLVideoElement
+  | OffscreenCanvas
+  | ImageData
+  | Blob
+  | string
+  | URL;
+
+/** How an image becomes the numbers that a model takes: (value / 255 - mean) / std. */
+export interface ImageOptions {
+  /** The order of the channels. */
+  channels: 'rgb' | 'bgr';
+  /** One for each channel, in that order. */
+  mean: number[];
+  std: number[];
+}
+
+export interface ClassificationOptions extends SessionOptions {
+  /** Names of the classes, or the address of a JSON file with them; default: the model's. */
+  labels?: readonly string[] | string;
+  /** Default: the model's, else red, green and blue from 0 to 1. */
+  image?: Partial<ImageOptions>;
+}
+
+export interface Classified {
+  /** The likeliest first; the scores of all classes add up to 1, `index` is the place in the model's output. */
+  classes: { label: string; score: number; index: number }[];
+  /** Time of the inference alone. */
+  milliseconds: number;
+}
+
+export interface ImageClassification {
+  /** The `topK` likeliest classes; default 5. */
+  (image: ImageInput, options?: { topK?: number; signal?: AbortSignal }): Promise<Classified>;
+  readonly session: Session;
+  /** Names of the classes, in the order of the model's output; empty if they are not known. */
+  readonly labels: readonly string[];
+  release(): Promise<void>;
+}
+
+export interface OcrOptions extends SessionOptions {
+  /** Model that reads a line, [batch, 3, 48, width] to [batch, places, symbols]; default: the model's. */
+  recognition?: string | URL | ArrayBuffer | ArrayBufferView;
+  /** Model that says whether a line is upside down; false: lines are taken as they lie. Default: the model's. */
+  direction?: string | URL | ArrayBuffer | ArrayBufferView | false;
+  /** Symbols of the recogniser, or the address of a file with one a line; default: the model's. */
+  keys?: readonly string[] | string;
+  /** How pixels become the detector's numbers; default: the model's. */
+  image?: Partial<ImageOptions>;
+  /** Pixels of the longer side at which text is looked for; default 960. More finds smaller text and takes longer. */
+  detectionSize?: number;
+  /** Probability from which a pixel counts as text; default 0.3. */
+  threshold?: number;
+  /** Mean probability from which a box counts; default 0.6. */
+  boxScore?: number;
+  /** Probability from which a line's text counts; default 0.5. */
+  textScore?: number;
+}
+
+/** A place in an image: x to the right, y down. */
+export type Point = [x: number, y: number];
+
+export interface TextLine {
+  text: string;
+  /** Mean probability of its symbols. */
+  score: number;
+  /** Corners in pixels of the image as given, clockwise from the text's top left one. */
+  corners: [Point, Point, Point, Point];
+}
+
+export interface Recognised {
+  /** All of it: rows from the top, parts of a row with a space between. */
+  text: string;
+  /** In the order of reading. */
+  lines: TextLine[];
+  /** Times of the inferences, and of all that was done, reading the pixels included. */
+  milliseconds: { detection: number; direction: number; recognition: number; total: number };
+}
+
+export interface Ocr {
+  (image: ImageInput, options?: { signal?: AbortSignal }): Promise<Recognised>;
+  /** The models by what they do. */
+  readonly sessions: { detection: Session; recognition: Session; direction: Session | null };
+  release(): Promise<void>;
+}
 
 /** Cosine of the angle between two vectors of equal length, -1 to 1; 0 when one of them is zero. */
 export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number;

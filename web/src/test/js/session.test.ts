@@ -456,7 +456,6 @@ test('the pipeline tokenises, pools and puts answers in the order of the texts',
   }
   const embed = await createPipeline(
     async () => ({ Tokenizer: Letters as never }),
-    'feature-extraction',
     new ArrayBuffer(3),
     { tokenizer: {}, normalize: false, maxLength: 3, batchSize: 2 },
   );
@@ -472,11 +471,7 @@ test('the pipeline tokenises, pools and puts answers in the order of the texts',
 test('a pipeline without a tokenizer says what to give, and frees the session', async () => {
   engine();
   await fails('argument', 'options.tokenizer', () =>
-    createPipeline(
-      async () => ({ Tokenizer: Object as never }),
-      'feature-extraction',
-      new ArrayBuffer(3),
-    ),
+    createPipeline(async () => ({ Tokenizer: Object as never }), new ArrayBuffer(3)),
   );
   same(doubler.ended, true);
 });

@@ -20,6 +20,11 @@ export async function uses(): Promise<void> {
   const found: told.Tensor | undefined = outputs['y'];
   const embed: told.FeatureExtraction = await asTold.pipeline('feature-extraction', 'name');
   const { vectors } = await embed(['a', 'b']);
+  const classify: told.ImageClassification = await asTold.pipeline('image-classification', 'name');
+  const { classes } = await classify(new ImageData(2, 2), { topK: 1 });
+  const read: told.Ocr = await asTold.pipeline('ocr', 'name', { direction: false });
+  const { lines } = await read('image.png');
+  void [classes[0]!.label, lines[0]!.corners[0][0]];
   asTold.cosine(vectors[0]!, vectors[1]!);
   void [found, nothingElse];
 }

@@ -1,6 +1,7 @@
 import type { Capabilities, ScheduleRow } from '../sdk/protocol.js';
 import type { Timing } from '../sdk/session.js';
 import { History, draw, words } from './chart.js';
+import { showFacts } from './facts.js';
 
 /* The panel about the engine: what the device offers, latency, speed against the peak, the tiles chosen. */
 
@@ -46,31 +47,13 @@ export class Panel {
 
   capabilities(known: Capabilities, threads: number): void {
     this.#threads = threads;
-    const chips: { name: string; on: boolean; why: string }[] = [
-      {
-        name: threads === 1 ? '1 thread' : `${threads} threads`,
-        on: threads > 1,
-        why: known.threads.why,
-      },
-      ...(['simd', 'fma', 'gpu'] as const).map((fact) => ({
-        name: `${known[fact].available ? '' : 'no '}${fact.toUpperCase()}`,
-        on: known[fact].available,
-        why: known[fact].why,
-      })),
-    ];
-    const engine =
-      known.engine === 'wasmgc' ? 'runs as WebAssembly GC.' : 'runs as JavaScript here.';
-    const items = (texts: string[]) =>
-      texts.map((text) => {
+    const reasons = showFacts(this.#facts, known, threads);
+    this.#reasons.replaceChildren(
+      ...reasons.map((text) => {
         const item = document.createElement('li');
         item.textContent = text;
         return item;
-      });
-    const facts = items(chips.map(({ name }) => name));
-    facts.forEach((item, i) => item.classList.toggle('on', chips[i]!.on));
-    this.#facts.replaceChildren(...facts);
-    this.#reasons.replaceChildren(
-      ...items([...chips.map(({ name, why }) => `${name}: ${why}`), `The compiler ${engine}`]),
+      }),
     );
   }
 

@@ -167,26 +167,7 @@ export async function fetchFile(
   file: ManifestFile,
   signal?: AbortSignal | null,
 ): Promise<ArrayBuffer> {
-  let bytes: ArrayBuffer;
-  try {
-    const response = await fetch(file.url, { signal: signal ?? null, credentials: 'omit' });
-    if (!response.ok) {
-      throw new QuernError(
-        response.status === 404 ? 'notfound' : 'network',
-        `${file.path} answered ${response.status} at ${file.url}.`,
-      );
-    }
-    bytes = await response.arrayBuffer();
-  } catch (thrown) {
-    if (signal?.aborted) {
-      throw aborted(signal);
-    }
-    throw thrown instanceof QuernError
-      ? thrown
-      : new QuernError('network', `${file.path} could not be fetched from ${file.url}.`, {
-          cause: thrown,
-        });
-  }
+  const bytes = await fetchBytes(file.url, signal, file.path);
   const digest = await sha256(bytes);
   if (bytes.byteLength !== file.bytes || (digest !== null && digest !== file.sha256)) {
     throw new QuernError(
@@ -195,6 +176,31 @@ export async function fetchFile(
     );
   }
   return bytes;
+}
+
+/** Fetches a small file whole; every failure is a QuernError that names it. */
+export async function fetchBytes(
+  url: string,
+  signal?: AbortSignal | null,
+  name = 'The file',
+): Promise<ArrayBuffer> {
+  try {
+    const response = await fetch(url, { signal: signal ?? null, credentials: 'omit' });
+    if (!response.ok) {
+      throw new QuernError(
+        response.status === 404 ? 'notfound' : 'network',
+        `${name} answered ${response.status} at ${url}.`,
+      );
+    }
+    return await response.arrayBuffer();
+  } catch (thrown) {
+    if (signal?.aborted) {
+      throw aborted(signal);
+    }
+    throw thrown instanceof QuernError
+      ? thrown
+      : new QuernError('network', `${name} could not be fetched from ${url}.`, { cause: thrown });
+  }
 }
 
 /** Hex digits; null on insecure origins, where browsers have no crypto.subtle. */

@@ -50,19 +50,12 @@ export interface FeatureExtraction {
 /** Loads the tokeniser's file, which only text models need. */
 export type LoadTokenizer = () => Promise<{ Tokenizer: new (json: object) => Tokenizer }>;
 
-/** A ready-made task around a model. */
+/** Texts to vectors, around a model. */
 export async function createPipeline(
   loadTokenizer: LoadTokenizer,
-  task: 'feature-extraction',
   model: ModelInput,
   options: PipelineOptions = {},
 ): Promise<FeatureExtraction> {
-  if (task !== 'feature-extraction') {
-    throw new QuernError(
-      'argument',
-      `The task "${String(task)}" is unknown; use feature-extraction.`,
-    );
-  }
   const batchSize = positive('batchSize', options.batchSize ?? 8);
   throwIfAborted(options.signal);
   const checked = checkOptions(options);

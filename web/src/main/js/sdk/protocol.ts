@@ -42,6 +42,7 @@ export interface Manifest {
   licence?: string;
   files: ManifestFile[];
   pipeline?: { pooling?: string; normalize?: boolean; maxLength?: number };
+  image?: { channels?: string; mean?: number[]; std?: number[] };
 }
 
 /** Where the worker takes the model from. */

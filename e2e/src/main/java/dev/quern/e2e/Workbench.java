@@ -71,14 +71,14 @@ final class Workbench implements AutoCloseable {
   /** Makes sure that the server has a model of that name. */
   void requireModel(String name) {
     try {
-      if (name.equals(ModelImport.DEMO_MODEL)) {
-        new ModelImport(app.weights()).demoModel();
+      if (ModelImport.names().contains(name)) {
+        new ModelImport(app.weights()).catalogue();
       } else if (app.weights().manifest(name).isEmpty()) {
         throw new CommandException(
             "there is no model '"
                 + name
                 + "' in the store: give the path of an .onnx file, take one in with './quern import', or use "
-                + ModelImport.DEMO_MODEL);
+                + String.join(" or ", ModelImport.names()));
       }
     } catch (IOException e) {
       throw new CommandException("the store of weights cannot be used: " + e.getMessage(), e);

@@ -89,8 +89,8 @@ public final class Main {
     App app = App.start(options);
     Runtime.getRuntime().addShutdownHook(new Thread(app::close, "quern-stop"));
     ModelImport models = new ModelImport(app.weights());
-    if (models.demoModel()) {
-      out.println("Put " + ModelImport.DEMO_MODEL + " into " + options.store());
+    for (String name : models.catalogue()) {
+      out.println("Put " + name + " into " + options.store());
     }
     app.prepare();
     out.println("Quern is at " + app.address() + "  (Ctrl-C ends it)");
@@ -100,7 +100,7 @@ public final class Main {
   @Command(
       name = "demo",
       mixinStandardHelpOptions = true,
-      description = "Serves the demo page with all-MiniLM-L6-v2 on this machine only.")
+      description = "Serves the demo pages and their models on this machine only.")
   static final class Demo implements Callable<Integer> {
     @Spec private CommandSpec spec;
     @CommandLine.Mixin private Data data;

@@ -88,18 +88,30 @@ class MainTest {
 
   @Test
   @Tag("slow")
-  void theDemoModelIsBroughtInOnce() throws Exception {
+  void theCatalogueIsBroughtInOnce() throws Exception {
     FileWeightStore store = new FileWeightStore(directory);
     ModelImport models = new ModelImport(store);
-    assertThat(models.demoModel()).isTrue();
-    assertThat(models.demoModel()).isFalse();
+    assertThat(models.catalogue()).isEqualTo(ModelImport.names());
+    assertThat(models.catalogue()).isEmpty();
+    assertThat(store.manifests()).hasSameSizeAs(ModelImport.names());
+    Manifest reader = store.manifest("PP-OCRv4").orElseThrow();
+    assertThat(reader.files())
+        .extracting(Manifest.ModelFile::role)
+        .containsExactly("model", "recognition", "direction", "keys");
+    assertThat(reader.image().channels()).isEqualTo("bgr");
+    Manifest classifier = store.manifest("MobileNetV2-nsfw").orElseThrow();
+    assertThat(classifier.files())
+        .extracting(Manifest.ModelFile::role)
+        .containsExactly("model", "labels");
     Manifest manifest = store.manifest(ModelImport.DEMO_MODEL).orElseThrow();
     assertThat(manifest.files().getFirst().bytes()).isEqualTo(90_387_606);
     assertThat(manifest.files().getFirst().chunks()).hasSize(345);
     assertThat(manifest.pipeline()).isEqualTo(new Manifest.PipelineOptions("mean", true, 512));
     String damaged = manifest.files().getFirst().sha256();
     Files.write(directory.resolve("blobs").resolve(damaged), new byte[3]);
-    assertThat(models.demoModel()).as("a damaged store is mended").isTrue();
+    assertThat(models.catalogue())
+        .as("a damaged store is mended")
+        .containsExactly(ModelImport.DEMO_MODEL);
     assertThat(store.find(damaged).orElseThrow().identity().length()).isEqualTo(90_387_606);
   }
 }

@@ -2,6 +2,7 @@ package dev.quern.e2e.models;
 
 import dev.quern.e2e.models.TfliteBuilder.Activation;
 import dev.quern.e2e.models.TfliteFile.Value;
+import dev.quern.server.models.Convolution;
 import java.util.Arrays;
 
 /**
@@ -113,7 +114,7 @@ final class MiniLmTflite {
   private Value linear(String name, Value x, int in, int width, float scale) {
     // The exporter names nodes by the modules' paths: /encoder/layer.0/output/dense/MatMul.
     String node = "/" + name.replace('.', '/').replace("layer/", "layer.") + "/MatMul";
-    float[] matrix = OnnxWeights.transposed(weights.matrix(node), in, width);
+    float[] matrix = Convolution.transposed(weights.matrix(node), in, width);
     float[] bias = weights.floats(name + ".bias");
     scale(matrix, scale);
     scale(bias, scale);

@@ -1,6 +1,7 @@
 package dev.quern.e2e.models;
 
 import dev.quern.e2e.bench.Inputs;
+import dev.quern.server.models.ModelFileException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;

@@ -3,9 +3,13 @@ package dev.quern.e2e.models;
 import dev.quern.e2e.bench.Inputs;
 import dev.quern.e2e.models.TfliteBuilder.Activation;
 import dev.quern.e2e.models.TfliteFile.Value;
+import dev.quern.server.models.Convolution;
+import dev.quern.server.models.MakeModels;
+import dev.quern.server.models.ModelFileException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URISyntaxException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
 
@@ -15,13 +19,17 @@ import java.util.Objects;
  */
 public final class Models {
   /** Height and width of MobileNetV2's image. */
-  public static final int IMAGE = 224;
+  public static final int IMAGE = MakeModels.IMAGE;
 
   private static final Path TARGET = target();
-  private static final NpmFolder PACKAGES = new NpmFolder(TARGET.resolveSibling("models"));
+
+  /** Where the server's build made the catalogue's models. */
+  private static final Path MADE = TARGET.resolve("../../server/target").normalize();
+
   private static final ModelCache CACHE =
       ModelCache.ofThisPackage(
-          TARGET.resolve("models"), PACKAGES.path().resolve("package-lock.json"));
+          TARGET.resolve("models"),
+          MADE.resolve("classes").resolve(MakeModels.FOLDER).resolve(MakeModels.STAMP));
 
   private Models() {}
 
@@ -44,12 +52,7 @@ public final class Models {
    * uint8; here they are f32.
    */
   public static Path mobileNetV2() {
-    return CACHE.file(
-        "mobilenet-v2-1.4",
-        "onnx",
-        () ->
-            TfjsToOnnx.convert(
-                mobileNetV2Source(), "MobileNetV2", IMAGE, "image", "probabilities"));
+    return catalogue("mobilenet-v2-1.4.onnx");
   }
 
   /**
@@ -62,7 +65,7 @@ public final class Models {
         "tflite",
         () ->
             TfjsToTflite.convert(
-                mobileNetV2Source(), "MobileNetV2", IMAGE, "image", "probabilities"));
+                MakeModels.mobileNetV2(MADE), "MobileNetV2", IMAGE, "image", "probabilities"));
   }
 
   /**
@@ -75,7 +78,7 @@ public final class Models {
         "tflite",
         () -> {
           TfliteBuilder out = new TfliteBuilder(4 * k * n);
-          float[] weights = OnnxWeights.transposed(Inputs.random(k * n), k, n);
+          float[] weights = Convolution.transposed(Inputs.random(k * n), k, n);
           Value w = out.constant("w", weights, n, k);
           Value x = out.input("x", m, k);
           return out.bytes("matmul", out.fullyConnected("y", x, w, null, Activation.NONE));
@@ -101,10 +104,13 @@ public final class Models {
     }
   }
 
-  private static TfjsModel mobileNetV2Source() throws IOException {
-    PACKAGES.install();
-    Path unpacked = TARGET.resolve("models/nsfwjs");
-    PACKAGES.node("unpack.cjs", unpacked.toString());
-    return TfjsModel.read(unpacked.resolve("model.json"), unpacked.resolve("weights.bin"));
+  /** A file that the build made for the catalogue, such as {@code pp-ocr-v4-detection.onnx}. */
+  public static Path catalogue(String name) {
+    Path file = MADE.resolve("classes").resolve(MakeModels.FOLDER).resolve(name);
+    if (!Files.isRegularFile(file)) {
+      throw new ModelFileException(
+          "there is no " + file + ": start through ./quern, which makes it");
+    }
+    return file;
   }
 }

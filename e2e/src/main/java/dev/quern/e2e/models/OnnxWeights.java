@@ -5,6 +5,7 @@ import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.quern.server.models.ModelFileException;
 import java.nio.ByteOrder;
 import java.util.HashMap;
 import java.util.Map;
@@ -47,16 +48,5 @@ final class OnnxWeights {
       throw new ModelFileException("the ONNX file has no MatMul " + node);
     }
     return floats(matmul.getInput(1));
-  }
-
-  /** A matrix [rows, columns] as [columns, rows]. */
-  static float[] transposed(float[] values, int rows, int columns) {
-    float[] result = new float[values.length];
-    for (int row = 0; row < rows; row++) {
-      for (int column = 0; column < columns; column++) {
-        result[column * rows + row] = values[row * columns + column];
-      }
-    }
-    return result;
   }
 }

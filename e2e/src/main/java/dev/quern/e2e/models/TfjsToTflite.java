@@ -2,6 +2,10 @@ package dev.quern.e2e.models;
 
 import dev.quern.e2e.models.TfliteBuilder.Activation;
 import dev.quern.e2e.models.TfliteFile.Value;
+import dev.quern.server.models.Convolution;
+import dev.quern.server.models.ModelFileException;
+import dev.quern.server.models.TfjsModel;
+import dev.quern.server.models.TfjsNode;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -117,7 +121,7 @@ final class TfjsToTflite {
         node.name(),
         value(node, 0),
         out.constant(
-            node.inputs().get(1), OnnxWeights.transposed(weights.values(), in, width), width, in),
+            node.inputs().get(1), Convolution.transposed(weights.values(), in, width), width, in),
         out.constant(node.inputs().get(2), model.weight(node.inputs().get(2)).values(), width),
         Activation.NONE);
   }

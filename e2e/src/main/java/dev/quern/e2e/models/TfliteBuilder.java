@@ -1,6 +1,7 @@
 package dev.quern.e2e.models;
 
 import dev.quern.e2e.models.TfliteFile.Value;
+import dev.quern.server.models.ModelFileException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

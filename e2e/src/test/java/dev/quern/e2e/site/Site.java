@@ -44,7 +44,7 @@ public final class Site implements BeforeAllCallback {
       Files.createDirectories(folder);
       Path database = Files.createTempDirectory(folder, "records").resolve("quern.db");
       app = App.start(Options.in(folder).withDatabase(database).withTelemetry(true));
-      new ModelImport(app.weights()).demoModel();
+      new ModelImport(app.weights()).catalogue();
     } catch (java.io.IOException e) {
       throw new java.io.UncheckedIOException(e);
     }

@@ -8,10 +8,11 @@ import java.util.List;
  *
  * @param version of this format, 1
  * @param name under which sites ask for it
- * @param task such as {@code feature-extraction}
+ * @param task such as {@code feature-extraction}, {@code image-classification} or {@code ocr}
  * @param licence SPDX identifier as its origin declares it, or {@code unknown}
  * @param files the model first
  * @param pipeline how the task uses the model's output, or null
+ * @param image how the task makes the model's input of an image, or null
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Manifest(
@@ -20,7 +21,8 @@ public record Manifest(
     String task,
     String licence,
     List<ModelFile> files,
-    PipelineOptions pipeline) {
+    PipelineOptions pipeline,
+    ImageOptions image) {
   public static final int VERSION = 1;
 
   /** Bytes of a chunk with a digest of its own; the last one may be shorter. */
@@ -42,7 +44,9 @@ public record Manifest(
    * One file of a model.
    *
    * @param path relative to the model, as an ONNX file names its external data
-   * @param role {@code model}, {@code data}, {@code tokenizer} or {@code config}
+   * @param role {@code model}, {@code data}, {@code tokenizer} or {@code config}; of an image
+   *     classifier also {@code labels}; of an OCR model, which detects lines of text, also {@code
+   *     recognition}, {@code direction} and {@code keys}
    * @param bytes its length
    * @param sha256 hex digest of all of it
    * @param url where this server serves it
@@ -79,4 +83,23 @@ public record Manifest(
    * @param maxLength tokens that the model takes; more are cut off
    */
   public record PipelineOptions(String pooling, boolean normalize, int maxLength) {}
+
+  /**
+   * How an image becomes the numbers that a model takes: {@code (value / 255 - mean) / std}.
+   *
+   * @param channels their order, {@code rgb} or {@code bgr}
+   * @param mean one for each channel, in that order
+   * @param std one for each channel, in that order
+   */
+  public record ImageOptions(String channels, List<Double> mean, List<Double> std) {
+    public ImageOptions {
+      mean = List.copyOf(mean);
+      std = List.copyOf(std);
+    }
+
+    /** Red, green and blue from 0 to 1. */
+    public static ImageOptions unit() {
+      return new ImageOptions("rgb", List.of(0.0, 0.0, 0.0), List.of(1.0, 1.0, 1.0));
+    }
+  }
 }

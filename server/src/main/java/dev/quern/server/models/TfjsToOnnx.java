@@ -1,7 +1,6 @@
-package dev.quern.e2e.models;
+package dev.quern.server.models;
 
 import ai.onnx.proto.OnnxMl.AttributeProto;
-import dev.quern.e2e.data.TensorData;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -75,7 +74,7 @@ final class TfjsToOnnx {
   }
 
   private void constant(String name, float value) {
-    onnx.constant(name, TensorData.of(new float[] {value}));
+    onnx.constant(name, new float[] {value});
   }
 
   private String value(TfjsNode node, int input) {
@@ -112,9 +111,8 @@ final class TfjsToOnnx {
     int group = conv.depthwise() ? conv.outputs() : 1;
     int in = conv.depthwise() ? 1 : conv.weights().shape().get(2);
     onnx.constant(
-        inputs.get(1),
-        TensorData.of(conv.weightsOihw(), conv.outputs(), in, conv.kernel(), conv.kernel()));
-    onnx.constant(inputs.get(2), TensorData.of(conv.bias().values(), conv.outputs()));
+        inputs.get(1), conv.weightsOihw(), conv.outputs(), in, conv.kernel(), conv.kernel());
+    onnx.constant(inputs.get(2), conv.bias().values(), conv.outputs());
     String name = conv.relu6() ? node.name() + "/Conv" : node.name();
     add(
         "Conv",
@@ -152,9 +150,10 @@ final class TfjsToOnnx {
     int classes = weights.shape().get(1);
     onnx.constant(
         "classifier.weight",
-        TensorData.of(
-            OnnxWeights.transposed(weights.values(), features, classes), classes, features));
-    onnx.constant("classifier.bias", TensorData.of(bias.values(), classes));
+        Convolution.transposed(weights.values(), features, classes),
+        classes,
+        features);
+    onnx.constant("classifier.bias", bias.values(), classes);
     add(
         "Gemm",
         node.name(),

@@ -1,4 +1,4 @@
-package dev.quern.e2e.models;
+package dev.quern.server.models;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -13,10 +13,10 @@ import tools.jackson.databind.JsonNode;
  * @param attributes a TensorFlow {@code AttrValue} each: whole numbers are strings, strings are in
  *     base64
  */
-record TfjsNode(String name, String op, List<String> inputs, JsonNode attributes) {
+public record TfjsNode(String name, String op, List<String> inputs, JsonNode attributes) {
 
   /** A list of whole numbers, such as {@code strides} in the order of NHWC. */
-  List<Integer> ints(String attribute) {
+  public List<Integer> ints(String attribute) {
     List<Integer> values = new ArrayList<>();
     for (JsonNode item : attributes.path(attribute).path("list").path("i")) {
       values.add(Integer.parseInt(item.asString()));
@@ -25,12 +25,12 @@ record TfjsNode(String name, String op, List<String> inputs, JsonNode attributes
   }
 
   /** A string, such as {@code padding}; empty where the attribute is absent. */
-  String string(String attribute) {
+  public String string(String attribute) {
     return decode(attributes.path(attribute).path("s"));
   }
 
   /** What follows the main operation inside the node, in order: BiasAdd, Relu6. */
-  List<String> fusedOps() {
+  public List<String> fusedOps() {
     List<String> values = new ArrayList<>();
     for (JsonNode item : attributes.path("fused_ops").path("list").path("s")) {
       values.add(decode(item));

@@ -1,4 +1,4 @@
-package dev.quern.e2e.models;
+package dev.quern.server.models;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -14,12 +14,12 @@ import tools.jackson.databind.json.JsonMapper;
  * A TF.js graph model (<a href="https://github.com/tensorflow/tfjs">tfjs-converter</a>'s format):
  * its nodes in an order in which data can pass, and its weights, widened to f32.
  */
-record TfjsModel(List<TfjsNode> nodes, Map<String, Weight> weights) {
+public record TfjsModel(List<TfjsNode> nodes, Map<String, Weight> weights) {
 
   /** A constant in C order; convolutions keep theirs as [height, width, in, out]. */
-  record Weight(List<Integer> shape, float[] values) {
+  public record Weight(List<Integer> shape, float[] values) {
     /** The only value of a scalar. */
-    float scalar() {
+    public float scalar() {
       if (values.length != 1) {
         throw new ModelFileException("a scalar was expected, found a tensor " + shape);
       }
@@ -28,7 +28,7 @@ record TfjsModel(List<TfjsNode> nodes, Map<String, Weight> weights) {
   }
 
   /** Reads a model whose weights are uint8 with a scale and a minimum each. */
-  static TfjsModel read(Path topology, Path bytes) throws IOException {
+  public static TfjsModel read(Path topology, Path bytes) throws IOException {
     JsonNode root = JsonMapper.shared().readTree(Files.readString(topology));
     Map<String, Weight> weights = new LinkedHashMap<>();
     byte[] data = Files.readAllBytes(bytes);
@@ -87,7 +87,7 @@ record TfjsModel(List<TfjsNode> nodes, Map<String, Weight> weights) {
   }
 
   /** A weight by its name. */
-  Weight weight(String name) {
+  public Weight weight(String name) {
     Weight weight = weights.get(name);
     if (weight == null) {
       throw new ModelFileException("the model has no weight " + name);

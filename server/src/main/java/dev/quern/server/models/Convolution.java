@@ -1,4 +1,4 @@
-package dev.quern.e2e.models;
+package dev.quern.server.models;
 
 import java.util.List;
 
@@ -12,7 +12,7 @@ import java.util.List;
  * @param padAfter rows below and columns to the right
  * @param outputSize height and width of the result, which are the same
  */
-record Convolution(
+public record Convolution(
     boolean depthwise,
     TfjsModel.Weight weights,
     TfjsModel.Weight bias,
@@ -25,7 +25,7 @@ record Convolution(
   /**
    * @param inputSize height and width of the input, which are the same
    */
-  static Convolution of(TfjsModel model, TfjsNode node, int inputSize) {
+  public static Convolution of(TfjsModel model, TfjsNode node, int inputSize) {
     boolean depthwise = node.op().equals("FusedDepthwiseConv2dNative");
     TfjsModel.Weight weights = model.weight(node.inputs().get(1));
     List<Integer> strides = node.ints("strides");
@@ -58,16 +58,16 @@ record Convolution(
         relu6);
   }
 
-  int kernel() {
+  public int kernel() {
     return weights.shape().get(0);
   }
 
-  int outputs() {
+  public int outputs() {
     return weights.shape().get(depthwise ? 2 : 3);
   }
 
   /** The weights as ONNX has them: [out, in ÷ groups, height, width]. */
-  float[] weightsOihw() {
+  public float[] weightsOihw() {
     int in = weights.shape().get(2);
     int out = weights.shape().get(3);
     int area = kernel() * kernel();
@@ -86,11 +86,22 @@ record Convolution(
   }
 
   /** The weights as TensorFlow Lite has them: [out, height, width, in]; TF.js' if depthwise. */
-  float[] weightsOhwi() {
+  public float[] weightsOhwi() {
     int out = outputs();
     // [height · width · in, out] transposed; depthwise both have [1, height, width, channels].
     return depthwise
         ? weights.values()
-        : OnnxWeights.transposed(weights.values(), weights.values().length / out, out);
+        : transposed(weights.values(), weights.values().length / out, out);
+  }
+
+  /** A matrix [rows, columns] as [columns, rows]. */
+  public static float[] transposed(float[] values, int rows, int columns) {
+    float[] result = new float[values.length];
+    for (int row = 0; row < rows; row++) {
+      for (int column = 0; column < columns; column++) {
+        result[column * rows + row] = values[row * columns + column];
+      }
+    }
+    return result;
   }
 }

@@ -1,4 +1,4 @@
-package dev.quern.e2e.models;
+package dev.quern.server.models;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

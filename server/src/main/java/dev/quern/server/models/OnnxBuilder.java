@@ -1,4 +1,4 @@
-package dev.quern.e2e.models;
+package dev.quern.server.models;
 
 import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.GraphProto;
@@ -10,7 +10,8 @@ import ai.onnx.proto.OnnxMl.TensorShapeProto;
 import ai.onnx.proto.OnnxMl.TypeProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import com.google.protobuf.ByteString;
-import dev.quern.e2e.data.TensorData;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.List;
 
 /** Writes an ONNX file of operator set 13, node by node; all values are f32. */
@@ -39,13 +40,19 @@ final class OnnxBuilder {
     return this;
   }
 
-  OnnxBuilder constant(String name, TensorData data) {
+  /** A constant of f32. */
+  OnnxBuilder constant(String name, float[] values, int... dims) {
+    ByteBuffer bytes = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values);
+    TensorProto.Builder tensor = TensorProto.newBuilder();
+    for (int dim : dims) {
+      tensor.addDims(dim);
+    }
     graph.addInitializer(
-        TensorProto.newBuilder()
+        tensor
             .setName(name)
-            .setDataType(data.type().code())
-            .addAllDims(data.shape())
-            .setRawData(ByteString.copyFrom(data.bytes())));
+            .setDataType(TensorProto.DataType.FLOAT_VALUE)
+            .setRawData(ByteString.copyFrom(bytes)));
     return this;
   }
 
