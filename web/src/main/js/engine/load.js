@@ -20,13 +20,19 @@ async function loadWasmGc(machineReady, full) {
 const loadJs = () => import(file('engine.mjs'));
 
 /**
+ * JavaScriptCore's concurrent collector loses objects of WasmGC (WebKitGTK 2.50: one load in six of the full engine ended the page;
+ * none with that collector off, none with the engine in JavaScript, which loads as fast there).
+ */
+const auto = ({ wasmGc, family }) => (wasmGc && family !== 'jsc' ? ['wasmgc', 'js'] : ['js']);
+
+/**
  * Loads and starts the engine. `wanted` is auto, wasmgc or js; auto takes WasmGC where it is
- * offered and falls back to JavaScript where it fails to load. `full` asks for every operator and
+ * offered and sound, and falls back to JavaScript where it fails to load. `full` asks for every operator and
  * the reference device; without it WasmGC loads the smaller core, which says `incomplete` of a
  * model that holds more.
  */
 export async function loadEngine(machineReady, features, wanted, full) {
-  const kinds = wanted === 'auto' ? (features.wasmGc ? ['wasmgc', 'js'] : ['js']) : [wanted];
+  const kinds = wanted === 'auto' ? auto(features) : [wanted];
   const reasons = [];
   for (const kind of kinds) {
     try {
