@@ -181,6 +181,11 @@ export interface RunOptions {
   signal?: AbortSignal;
   /** Names of the outputs wanted; default all. */
   outputs?: string[];
+  /**
+   * Tensors that outputs may be written into, by name, such as what an earlier run gave: fresh memory costs about as long as copying
+   * ten times its size. One that is of another type or other sizes than the output is left alone. What `run` returns counts.
+   */
+  into?: Record<string, Tensor>;
   /** Milliseconds after which the engine counts as dead and the session ends; default ten minutes. */
   timeout?: number;
 }

@@ -274,6 +274,33 @@ test('a run is repeated by its addresses until the engine has changed them', asy
   await session.release();
 });
 
+test('outputs are written into tensors that fit, by runs of every kind', async () => {
+  engine({ repeatable: true });
+  const session = await Session.create(new ArrayBuffer(3));
+  const y = new Tensor('float32', [0, 0, 0, 0], [2, 2]);
+  for (const kind of ['run', 'repeat']) {
+    y.data.fill(0);
+    const outputs = await session.run({ x: X() }, { into: { y } });
+    same([outputs['y'] === y, doubler.told.at(-1)!.type], [true, kind]);
+    same(y.data, Float32Array.of(2, 4, 6, 8));
+  }
+  for (const other of [
+    new Tensor('float32', [0, 0, 0, 0], [1, 4]),
+    new Tensor('int32', [0, 0, 0, 0], [2, 2]),
+  ]) {
+    const outputs = await session.run({ x: X() }, { into: { y: other } });
+    same([outputs['y'] === other, other.data[0]], [false, 0]);
+    same(outputs['y']!.data, Float32Array.of(2, 4, 6, 8));
+  }
+  await fails('argument', '"z" is no output; the model gives y', () =>
+    session.run({ x: X() }, { into: { z: y } }),
+  );
+  await fails('argument', '"y" is not a Tensor', () =>
+    session.run({ x: X() }, { into: { y: [] as never } }),
+  );
+  await session.release();
+});
+
 test('short runs are done on the page’s own thread, with the kernels as they are now', async () => {
   engine({ repeatable: true });
   const session = await Session.create(new ArrayBuffer(3));

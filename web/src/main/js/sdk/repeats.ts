@@ -83,6 +83,7 @@ export class Repeats {
   async run(
     inputs: Record<string, Tensor>,
     wanted: string[] | null,
+    into: Record<string, Tensor>,
     worker: EngineWorker,
   ): Promise<Ran | null> {
     const prepared = this.#known.get(key(inputs, wanted));
@@ -104,7 +105,7 @@ export class Repeats {
       const { status, milliseconds } = outcome;
       prepared.milliseconds = milliseconds;
       return status === 0
-        ? { outputs: this.#read(prepared), milliseconds, shape, first: false, flops }
+        ? { outputs: this.#read(prepared, into), milliseconds, shape, first: false, flops }
         : null;
     } finally {
       Atomics.store(this.#words, HELD, NOBODY);
@@ -148,10 +149,10 @@ export class Repeats {
     }
   }
 
-  #read({ outputs }: Prepared): Record<string, Tensor> {
+  #read({ outputs }: Prepared, into: Record<string, Tensor>): Record<string, Tensor> {
     const entries = outputs.map(({ name, type, dims, address }) => [
       name,
-      readTensor(this.#memory, address, type, dims),
+      readTensor(this.#memory, address, type, dims, into[name]),
     ]);
     return Object.fromEntries(entries) as Record<string, Tensor>;
   }

@@ -164,14 +164,19 @@ export function writeTensor(memory: WebAssembly.Memory, address: number, { data 
   new Uint8Array(memory.buffer, address, data.byteLength).set(bytes);
 }
 
-/** A tensor whose elements are copied from there. */
+/** A tensor whose elements are copied from there, into `given` if it fits. */
 export function readTensor(
   memory: WebAssembly.Memory,
   address: number,
   type: TensorType,
   dims: readonly number[],
+  given: Tensor | undefined,
 ): Tensor {
   const shared = new ARRAYS[type](memory.buffer, address, sizeOf(dims));
+  if (given && fits(given, type, dims)) {
+    (given.data as Float32Array).set(shared as Float32Array);
+    return given;
+  }
   // Making an array of an array, unlike slice, does not fill it with zeros first.
   return new Tensor(
     type,
@@ -180,7 +185,16 @@ export function readTensor(
   );
 }
 
-/** What the engine answered; checked like any tensor. */
-export function fromWireTensor(wire: WireTensor): Tensor {
-  return new Tensor(wire.type, wire.data, wire.dims);
+/** What the engine answered, in `given` if it fits; checked like any tensor. */
+export function fromWireTensor({ type, data, dims }: WireTensor, given?: Tensor): Tensor {
+  const tensor = new Tensor(type, data, dims);
+  if (given && fits(given, type, dims)) {
+    (given.data as Float32Array).set(data as Float32Array);
+    return given;
+  }
+  return tensor;
+}
+
+function fits(tensor: Tensor, type: TensorType, dims: readonly number[]): boolean {
+  return tensor.type === type && tensor.dims.join() === dims.join();
 }
