@@ -358,6 +358,48 @@ export function pipeline(
   model: string | URL | ArrayBuffer | ArrayBufferView,
   options?: OcrOptions,
 ): Promise<Ocr>;
+/** Sounds to where somebody speaks in them, by Silero VAD; on the plain device by default, which is the fastest for that network. */
+export function pipeline(
+  task: 'voice-activity-detection',
+  model: string | URL | ArrayBuffer | ArrayBufferView,
+  options?: SessionOptions,
+): Promise<VoiceActivityDetection>;
+
+/** Samples from -1 to 1, a decoded sound, an audio file that the browser can decode, or the address of one. Channels are averaged. */
+export type SoundInput = Float32Array | AudioBuffer | ArrayBuffer | Blob | string | URL;
+
+export interface DetectOptions {
+  /** Probability from which a frame begins speech, which ends at one of 0.15 less; default 0.5. */
+  threshold?: number;
+  /** Seconds that a segment lasts at least; default 0.25. */
+  minSpeech?: number;
+  /** Seconds of silence that end a segment; default 0.1. */
+  minSilence?: number;
+  /** Seconds that are added at both ends of a segment; default 0.03. */
+  pad?: number;
+  /** Samples a second of a Float32Array; default 16000. */
+  samplingRate?: number;
+  /** Ends it between two frames. */
+  signal?: AbortSignal;
+}
+
+export interface Voiced {
+  /** In seconds from the sound's beginning, in order. */
+  segments: { start: number; end: number }[];
+  /** Of speech, one for each frame. */
+  probabilities: Float32Array;
+  frameSeconds: number;
+  /** Length of the sound. */
+  seconds: number;
+  /** Time of the inferences alone. */
+  milliseconds: number;
+}
+
+export interface VoiceActivityDetection {
+  (sound: SoundInput, options?: DetectOptions): Promise<Voiced>;
+  readonly session: Session;
+  release(): Promise<void>;
+}
 
 /** Whatever shows an image, or the address of one. What is transparent counts as on white. */
 export type ImageInput =

@@ -24,6 +24,12 @@ export async function uses(): Promise<void> {
   const { classes } = await classify(new ImageData(2, 2), { topK: 1 });
   const read: told.Ocr = await asTold.pipeline('ocr', 'name', { direction: false });
   const { lines } = await read('image.png');
+  const detect: told.VoiceActivityDetection = await asTold.pipeline(
+    'voice-activity-detection',
+    'name',
+  );
+  const { segments } = await detect(new Float32Array(16000), { threshold: 0.4 });
+  void segments[0]?.start;
   void [classes[0]!.label, lines[0]!.corners[0][0]];
   asTold.cosine(vectors[0]!, vectors[1]!);
   void [found, nothingElse];

@@ -1,4 +1,5 @@
 import type { Point } from '../sdk/vision/resample.js';
+import { onFile } from './files.js';
 
 /* The picture of a page: chosen, dropped, pasted, or a sample; shown, with outlines over it. */
 
@@ -18,26 +19,7 @@ export class Picture {
   /** @param take is called with each new picture */
   constructor(samples: readonly Sample[], take: (image: Blob | HTMLCanvasElement) => void) {
     this.#take = take;
-    const choose = byId<HTMLInputElement>('choose');
-    choose.addEventListener('change', () => {
-      this.#files(choose.files);
-      choose.value = ''; // so that the same file can be chosen again
-    });
-    const drop = byId<HTMLElement>('drop');
-    for (const kind of ['dragenter', 'dragover']) {
-      drop.addEventListener(kind, (event) => {
-        event.preventDefault();
-        drop.classList.add('over');
-      });
-    }
-    for (const kind of ['dragleave', 'drop']) {
-      drop.addEventListener(kind, () => drop.classList.remove('over'));
-    }
-    drop.addEventListener('drop', (event) => {
-      event.preventDefault();
-      this.#files((event as DragEvent).dataTransfer?.files);
-    });
-    document.addEventListener('paste', (event) => this.#files(event.clipboardData?.files));
+    onFile((file) => this.take(file));
     byId<HTMLElement>('tries').append(
       ...samples.map(({ name, draw }) => {
         const button = document.createElement('button');
@@ -47,13 +29,6 @@ export class Picture {
         return button;
       }),
     );
-  }
-
-  #files(files: FileList | null | undefined): void {
-    const file = files?.[0];
-    if (file) {
-      this.take(file);
-    }
   }
 
   take(image: Blob | HTMLCanvasElement): void {

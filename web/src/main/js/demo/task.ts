@@ -25,7 +25,7 @@ export function sessionOptions(): SessionOptions {
     showTuningOff();
   }
   return {
-    device: (parameters.get('device') ?? 'auto') as 'auto',
+    ...(parameters.has('device') ? { device: parameters.get('device') as 'auto' } : {}),
     engine: (parameters.get('engine') ?? 'auto') as 'auto',
     threads: Number(parameters.get('threads') ?? 0),
     tune,

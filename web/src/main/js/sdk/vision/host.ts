@@ -3,14 +3,14 @@ import type { Manifest } from '../protocol.js';
 import type { Session } from '../session.js';
 import type { Tensor } from '../tensor.js';
 
-/* What the tasks on images need of the library. They are a file of their own, which only pages with images load, and import none of it. */
+/* What the tasks on images and sounds need of the library. They are a file of their own, which only pages with these load, and import none of it. */
 
 export interface Host {
   manifest: Manifest | null;
   /** The library's exception. */
   error(code: ErrorCode, message: string, cause?: unknown): Error;
-  /** A tensor of f32. */
-  tensor(data: Float32Array, dims: number[]): Tensor;
+  /** A tensor of f32 or i64. */
+  tensor(data: Float32Array | BigInt64Array, dims: number[]): Tensor;
   /** Opens the model that a caller gave, or the manifest's file of a role; null if there is neither. */
   open(role: string, given?: unknown): Promise<Session> | null;
   /** The bytes of the manifest's file of a role, or of an address; null if there is neither. */

@@ -9,7 +9,7 @@ import io.javalin.http.Context;
 final class SiteHeaders {
   private static final String POLICY =
       "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self';"
-          + " img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self';"
+          + " img-src 'self' data:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self';"
           + " frame-ancestors ";
 
   private final boolean isolation;

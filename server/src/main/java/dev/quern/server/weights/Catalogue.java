@@ -38,6 +38,9 @@ record Catalogue(Description description, List<Entry> files) {
               List.of(
                   new Entry("model.onnx", "model", "/quern-models/mobilenet-v2-1.4.onnx"),
                   new Entry("labels.json", "labels", "/quern-models/mobilenet-v2-labels.json"))),
+          new Catalogue(
+              new Description("Silero-VAD", "voice-activity-detection", "ISC", null, null),
+              List.of(new Entry("model.onnx", "model", "/quern-models/silero-vad-v5.onnx"))),
           // PaddleOCR reads images as BGR, and detects with the means of ImageNet in that order.
           new Catalogue(
               new Description(

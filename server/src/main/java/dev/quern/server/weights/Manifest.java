@@ -8,7 +8,8 @@ import java.util.List;
  *
  * @param version of this format, 1
  * @param name under which sites ask for it
- * @param task such as {@code feature-extraction}, {@code image-classification} or {@code ocr}
+ * @param task such as {@code feature-extraction}, {@code image-classification}, {@code ocr} or
+ *     {@code voice-activity-detection}
  * @param licence SPDX identifier as its origin declares it, or {@code unknown}
  * @param files the model first
  * @param pipeline how the task uses the model's output, or null

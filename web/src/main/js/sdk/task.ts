@@ -4,39 +4,22 @@ import { checkOptions, type Progress, type SessionOptions } from './options.js';
 import { Session } from './session.js';
 import { findModel, type Found, type ModelInput } from './source.js';
 import { Tensor } from './tensor.js';
-import type {
-  ClassificationOptions,
-  ImageClassification,
-  imageClassification,
-} from './vision/classification.js';
 import type { Host } from './vision/host.js';
-import type { Ocr, OcrOptions, ocr } from './vision/ocr.js';
 
-/** Loads the file of the tasks on images. */
-export type LoadVision = () => Promise<{
-  imageClassification: typeof imageClassification;
-  ocr: typeof ocr;
-}>;
-
-export type VisionTask = 'image-classification' | 'ocr';
-
-export type VisionOptions = SessionOptions & ClassificationOptions & OcrOptions;
-
-/** A ready-made task on images. */
-export async function createVision(
-  load: LoadVision,
-  task: VisionTask,
+/** A ready-made task, whose file is loaded while its model is found. */
+export async function createTask<Options extends SessionOptions, Task>(
+  loading: Promise<(host: Host, options: Options) => Promise<Task>>,
   model: ModelInput,
-  options: VisionOptions,
-): Promise<ImageClassification | Ocr> {
+  options: Options,
+): Promise<Task> {
+  loading.catch(() => undefined); // awaited below
   throwIfAborted(options.signal);
   const checked = checkOptions(options);
-  const [tasks, found] = await Promise.all([
-    load(),
+  const [task, found] = await Promise.all([
+    loading,
     findModel(model, checked.server, options.signal),
   ]);
-  const host = hostOf(found, options);
-  return task === 'ocr' ? tasks.ocr(host, options) : tasks.imageClassification(host, options);
+  return task(hostOf(found, options), options);
 }
 
 function hostOf(found: Found, options: SessionOptions): Host {
@@ -48,7 +31,7 @@ function hostOf(found: Found, options: SessionOptions): Host {
     manifest,
     error: (code: ErrorCode, message: string, cause?: unknown) =>
       new QuernError(code, message, { cause }),
-    tensor: (data, dims) => new Tensor('float32', data, dims),
+    tensor: (data, dims) => new Tensor(data instanceof BigInt64Array ? 'int64' : 'float32', data, dims),
     open: (role, given) => {
       if (given !== undefined) {
         const { server } = checkOptions(options);
