@@ -34,6 +34,15 @@ record Catalogue(Description description, List<Entry> files) {
                   new Entry("tokenizer.json", "tokenizer", "/all-minilm-l6-v2-tokenizer.json"))),
           new Catalogue(
               new Description(
+                  "all-MiniLM-L6-v2-int8",
+                  "feature-extraction",
+                  "Apache-2.0",
+                  new PipelineOptions("mean", true, 512)),
+              List.of(
+                  new Entry("model.onnx", "model", "/all-minilm-l6-v2-q.onnx"),
+                  new Entry("tokenizer.json", "tokenizer", "/all-minilm-l6-v2-q-tokenizer.json"))),
+          new Catalogue(
+              new Description(
                   "MobileNetV2-nsfw", "image-classification", "MIT", null, ImageOptions.unit()),
               List.of(
                   new Entry("model.onnx", "model", "/quern-models/mobilenet-v2-1.4.onnx"),
