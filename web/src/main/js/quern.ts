@@ -15,6 +15,7 @@ export { Session, forget } from './sdk/session.js';
 export { cosine } from './sdk/pooling.js';
 
 const vision = () => import('./quern-vision.js');
+const audio = () => import('./quern-audio.js');
 
 export function pipeline(
   task: 'feature-extraction',
@@ -46,14 +47,13 @@ export async function pipeline(
     case 'feature-extraction':
       return createPipeline(() => import('./quern-tokenizer.js'), model, options);
     case 'image-classification':
-      return createTask(vision().then((tasks) => tasks.imageClassification), model, options);
+      return createTask(async () => (await vision()).imageClassification, model, options);
     case 'ocr':
-      return createTask(vision().then((tasks) => tasks.ocr), model, options);
+      return createTask(async () => (await vision()).ocr, model, options);
     case 'voice-activity-detection': {
-      const audio = import('./quern-audio.js');
       // A network of many small nodes: what kernels save is less than the way to them (3.9 ms a frame, with kernels 10; Chromium 156).
       const plain = { ...options, device: options.device ?? 'reference' } as const;
-      return createTask(audio.then((tasks) => tasks.voiceActivityDetection), model, plain);
+      return createTask(async () => (await audio()).voiceActivityDetection, model, plain);
     }
     default:
       throw new QuernError(

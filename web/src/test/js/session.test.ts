@@ -279,7 +279,7 @@ test('outputs are written into tensors that fit, by runs of every kind', async (
   const session = await Session.create(new ArrayBuffer(3));
   const y = new Tensor('float32', [0, 0, 0, 0], [2, 2]);
   for (const kind of ['run', 'repeat']) {
-    y.data.fill(0);
+    (y.data as Float32Array).fill(0);
     const outputs = await session.run({ x: X() }, { into: { y } });
     same([outputs['y'] === y, doubler.told.at(-1)!.type], [true, kind]);
     same(y.data, Float32Array.of(2, 4, 6, 8));

@@ -8,15 +8,14 @@ import type { Host } from './vision/host.js';
 
 /** A ready-made task, whose file is loaded while its model is found. */
 export async function createTask<Options extends SessionOptions, Task>(
-  loading: Promise<(host: Host, options: Options) => Promise<Task>>,
+  load: () => Promise<(host: Host, options: Options) => Promise<Task>>,
   model: ModelInput,
   options: Options,
 ): Promise<Task> {
-  loading.catch(() => undefined); // awaited below
   throwIfAborted(options.signal);
   const checked = checkOptions(options);
   const [task, found] = await Promise.all([
-    loading,
+    load(),
     findModel(model, checked.server, options.signal),
   ]);
   return task(hostOf(found, options), options);
@@ -31,7 +30,8 @@ function hostOf(found: Found, options: SessionOptions): Host {
     manifest,
     error: (code: ErrorCode, message: string, cause?: unknown) =>
       new QuernError(code, message, { cause }),
-    tensor: (data, dims) => new Tensor(data instanceof BigInt64Array ? 'int64' : 'float32', data, dims),
+    tensor: (data, dims) =>
+      new Tensor(data instanceof BigInt64Array ? 'int64' : 'float32', data, dims),
     open: (role, given) => {
       if (given !== undefined) {
         const { server } = checkOptions(options);

@@ -27,29 +27,32 @@ export function segmentsOf(
   { threshold, minSpeech, minSilence, pad }: SegmentOptions,
 ): Segment[] {
   const found: Segment[] = [];
+  // Counted in frames, for seconds do not add up exactly.
+  const framesOf = (length: number) => Math.ceil(length / frame - 1e-6);
+  const speech = framesOf(minSpeech);
+  const pause = framesOf(minSilence);
   let start = -1; // of the segment that goes on
   let silence = -1; // where it may have ended
   const close = (end: number) => {
-    if (end - start >= minSpeech) {
-      found.push({ start, end });
+    if (end - start >= speech) {
+      found.push({ start: start * frame, end: Math.min(end * frame, seconds) });
     }
     start = silence = -1;
   };
   for (let i = 0; i < probabilities.length; i++) {
-    const at = i * frame;
     const p = probabilities[i]!;
     if (p >= threshold) {
       silence = -1;
-      start = start < 0 ? at : start;
+      start = start < 0 ? i : start;
     } else if (start >= 0 && p < threshold - HYSTERESIS) {
-      silence = silence < 0 ? at : silence;
-      if (at + frame - silence >= minSilence) {
+      silence = silence < 0 ? i : silence;
+      if (i + 1 - silence >= pause) {
         close(silence);
       }
     }
   }
   if (start >= 0) {
-    close(silence < 0 ? seconds : silence);
+    close(silence < 0 ? probabilities.length : silence);
   }
   return padded(found, seconds, pad);
 }
