@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 class SiteTest {
   private static final Path SITE = Path.of("target/classes/quern-web");
   private static final Pattern REFERENCE =
-      Pattern.compile("(?:src|href)=\"(?!https?:|#)([^\"]+)\"");
+      Pattern.compile("(?:src|href)=\"(?!https?:|[#?])([^\"?]+)");
 
   @Test
   void everyEntryIsThere() {
