@@ -106,16 +106,40 @@ export interface Fact {
   why: string;
 }
 
+/** Whether there is a GPU for WebGPU, or why there is none, or no more; and what its adapter says of itself. */
+export interface GpuFact extends Fact {
+  vendor?: string;
+  architecture?: string;
+  device?: string;
+  description?: string;
+  featureLevel?: 'core' | 'compatibility';
+  /** WebGPU's names of what the adapter offers. */
+  features?: string[];
+  /** Limits that were asked for. */
+  limits?: Record<string, number>;
+}
+
+/** What runs on the GPU, at the sizes that ran last. */
+export interface GpuUse extends GpuFact {
+  /** Dispatches an inference. */
+  dispatches: number;
+  /** Why steps stay on the CPU, one sentence for each place where the run leaves the GPU. */
+  onCpu: string[];
+  /** Different shaders. */
+  shaders: number;
+  weightBytes: number;
+}
+
 /** Which path is taken on this device, and why. */
 export interface Capabilities {
-  device: 'wasm' | 'reference' | 'none';
+  device: 'wasm' | 'webgpu' | 'reference' | 'none';
   engine: 'wasmgc' | 'js';
   /** The class of devices that this one shares schedules with, such as "v8-simd-fma-t2". */
   class: string;
   threads: { count: number; why: string };
   simd: Fact;
   fma: Fact;
-  gpu: Fact;
+  gpu: GpuFact;
   /** Whether the page is cross-origin isolated, which threads need. */
   isolated: boolean;
   memory: { shared: boolean; maximumBytes: number };
@@ -158,8 +182,11 @@ export interface ScheduleRow {
 }
 
 export interface SessionOptions {
-  /** `wasm` makes kernels; `reference` is slow and plain; `auto` (default) takes the best there is. */
-  device?: 'auto' | 'wasm' | 'reference';
+  /**
+   * `wasm` makes kernels for the CPU; `webgpu` makes shaders besides, and the CPU answers while they are being made and whenever the
+   * GPU fails or is missing: `capabilities.gpu` says why; `reference` is slow and plain; `auto` (default) is `wasm`.
+   */
+  device?: 'auto' | 'wasm' | 'webgpu' | 'reference';
   /** 0 (default) lets it be measured how many help. More than one needs a cross-origin isolated page. */
   threads?: number;
   onProgress?: (progress: Progress) => void;
@@ -201,6 +228,8 @@ export interface Timing {
   first: boolean;
   /** Floating-point operations of its matrix products. */
   flops: number;
+  /** What computed it. */
+  device: 'wasm' | 'webgpu' | 'reference';
 }
 
 export interface Measured extends Timing {
@@ -247,10 +276,12 @@ export interface SessionEvents {
   tuned: { record: ScheduleRecord; previous: string; ratio: number };
   refused: { kernel: string; bucket: string; schedule: string; reason: string };
   schedules: { rows: ScheduleRow[]; peakGflops: number | null };
+  /** The GPU was found, is missing, or has failed. */
+  gpu: { gpu: GpuFact };
 }
 
 /**
- * A model that is ready to run, with its own worker, memory and threads. Its events (`latency`, `progress`, `tuned`, `refused`, `schedules`)
+ * A model that is ready to run, with its own worker, memory and threads. Its events (`latency`, `progress`, `tuned`, `refused`, `schedules`, `gpu`)
  * are CustomEvents; SessionEvents tells what their `detail` holds.
  */
 export class Session extends EventTarget {
@@ -266,7 +297,8 @@ export class Session extends EventTarget {
   get outputNames(): string[];
   get inputs(): ValueInfo[];
   get outputs(): ValueInfo[];
-  get device(): 'wasm' | 'reference';
+  /** What computes: `webgpu` becomes `wasm` if the GPU fails. */
+  get device(): 'wasm' | 'webgpu' | 'reference';
   get threads(): number;
   get capabilities(): Capabilities;
   /** When each phase of loading began and ended, in milliseconds after the call; phases overlap. */
@@ -288,6 +320,8 @@ export class Session extends EventTarget {
     /** What all threads of the session reach at most; null until it has been measured. */
     peakGflops: number | null;
     memoryBytes: number;
+    /** Null where no GPU computes. */
+    gpu: GpuUse | null;
   }>;
   /** Starts or stops the search for faster kernels. */
   tuning(tune: boolean): Promise<void>;

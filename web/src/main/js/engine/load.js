@@ -2,9 +2,12 @@ import { EngineError } from './errors.js';
 
 const file = (name) => new URL(`engine/${name}`, import.meta.url).href;
 
+/** The editions in WebAssembly GC, see dev.quern.bridge.Edition. */
+const EDITIONS = { core: 'engine.wasm', full: 'engine-full.wasm', gpu: 'engine-gpu.wasm' };
+
 /** The TeaVM-compiled engine, WebAssembly GC. Both files are asked for at once, while the machine is being made. */
-async function loadWasmGc(machineReady, full) {
-  const name = full ? 'engine-full.wasm' : 'engine.wasm';
+async function loadWasmGc(machineReady, edition) {
+  const name = EDITIONS[edition];
   const bytes = fetch(file(name)).then((response) => {
     if (!response.ok) throw new Error(`${name}: status ${response.status}`);
     return response.arrayBuffer();
@@ -27,18 +30,19 @@ const auto = ({ wasmGc, family }) => (wasmGc && family !== 'jsc' ? ['wasmgc', 'j
 
 /**
  * Loads and starts the engine. `wanted` is auto, wasmgc or js; auto takes WasmGC where it is
- * offered and sound, and falls back to JavaScript where it fails to load. `full` asks for every operator and
- * the reference device; without it WasmGC loads the smaller core, which says `incomplete` of a
- * model that holds more.
+ * offered and sound, and falls back to JavaScript where it fails to load. The edition `full` has every
+ * operator and the reference device, `gpu` writes shaders besides; `core` is smaller and says `incomplete` of a
+ * model that holds more. JavaScript is always `full`.
  */
-export async function loadEngine(machineReady, features, wanted, full) {
+export async function loadEngine(machineReady, features, wanted, edition) {
   const kinds = wanted === 'auto' ? auto(features) : [wanted];
   const reasons = [];
   for (const kind of kinds) {
     try {
-      const { start, Engine } = await (kind === 'js' ? loadJs() : loadWasmGc(machineReady, full));
+      const loading = kind === 'js' ? loadJs() : loadWasmGc(machineReady, edition);
+      const { start, Engine, GpuCalls } = await loading;
       start((await machineReady).host);
-      return { engine: Engine, kind };
+      return { engine: Engine, gpuCalls: GpuCalls ?? null, kind };
     } catch (error) {
       if (error instanceof EngineError) throw error; // of the threads
       reasons.push(`${kind}: ${error?.message ?? error}`);

@@ -1,5 +1,6 @@
 import { Arriving } from './arriving.js';
 import { EngineError } from './errors.js';
+import { GpuSide } from './gpu-side.js';
 import { loadEngine } from './load.js';
 import { createMachine, startThreads } from './machine.js';
 import { createMemory } from './memory.js';
@@ -57,6 +58,8 @@ export class Session {
     this.workers = [];
     this.trap = null;
     this.loader = null;
+    this.gpu = null;
+    this.turn = Promise.resolve();
     this.warmed = false;
     this.sliceMilliseconds = IDLE_SLICE_MILLISECONDS[1]; // before the first call only records are prepared
   }
@@ -70,7 +73,7 @@ export class Session {
     if (typeof WebAssembly !== 'object') {
       throw new EngineError('unsupported', 'This browser has no WebAssembly; use a current one.');
     }
-    if (!features.simd && request.device === 'wasm') {
+    if (!features.simd && ['wasm', 'webgpu'].includes(request.device)) {
       throw new EngineError(
         'unsupported',
         "This browser lacks WebAssembly SIMD; use device 'reference' or a current browser.",
@@ -103,11 +106,16 @@ export class Session {
     });
     machineReady.catch(() => {}); // awaited by the engine
     this.kind = request.engine ?? 'auto';
-    const full = device === 'reference';
-    this.engineReady = loadEngine(machineReady, features, this.kind, full).then((loaded) => {
-      this.span('engine', begin);
-      return loaded;
-    });
+    if (request.device === 'webgpu') this.gpu = new GpuSide((fact) => this.takeGpu(fact));
+    const edition = this.gpu
+      ? this.gpu.finding.then((found) => (found ? 'gpu' : 'core'))
+      : Promise.resolve(device === 'reference' ? 'full' : 'core');
+    this.engineReady = edition
+      .then((name) => loadEngine(machineReady, features, this.kind, name))
+      .then((loaded) => {
+        this.span('engine', begin);
+        return loaded;
+      });
     this.engineReady.catch(() => {}); // awaited by create
     this.loader = request.loader?.port ?? null;
     Object.assign(this, { features, device, memory });
@@ -155,13 +163,15 @@ export class Session {
     if (this.unmeasured) this.sliceMilliseconds = IDLE_SLICE_MILLISECONDS[0]; // the first call comes soon
     this.takeThreads(created.threads);
     this.forward(created.events);
+    this.gpu?.take(this.gpuCalls, this.machine);
+    if (this.gpu?.model) this.capabilities.device = 'webgpu';
     this.setTuning(request);
     const named = (values) =>
       values.map(({ name, type, dims }) => ({ name, type: typeName(type), dims }));
     return {
       inputs: named(created.inputs),
       outputs: named(created.outputs),
-      device,
+      device: this.capabilities.device,
       threads: this.threads,
       capabilities: this.capabilities,
       memory: features.shared ? memory : null,
@@ -216,15 +226,23 @@ export class Session {
     } catch (error) {
       if (error.code !== 'incomplete') throw error;
     }
-    const full = await loadEngine(this.machine, this.features, this.kind, true);
+    const full = await loadEngine(this.machine, this.features, this.kind, 'full');
     signal.throwIfAborted();
     this.take(full);
     return call(this.engine, name, description);
   }
 
-  take({ engine, kind }) {
+  take({ engine, gpuCalls, kind }) {
     this.engine = engine;
+    this.gpuCalls = gpuCalls;
     this.capabilities.engine = kind;
+  }
+
+  /** The GPU was found, or is there no more: the page learns why. */
+  takeGpu(fact) {
+    this.capabilities.gpu = fact;
+    if (!fact.available) this.capabilities.device = this.device;
+    this.notify({ type: 'gpu', gpu: fact });
   }
 
   progress(phase, loaded, total) {
@@ -238,8 +256,32 @@ export class Session {
 
   run({ id, inputs, outputs }) {
     this.admit(id);
+    const given = describeInputs(inputs);
+    if (!this.gpu?.model) return this.runOnCpu(given, outputs);
+    // One after the other, for they share the buffers and the bound run.
+    const turn = this.turn.then(() => this.runOnGpu(id, given, outputs));
+    this.turn = turn.catch(() => {}); // told to whom asked
+    return turn;
+  }
+
+  /** The CPU answers while the GPU is being made ready for these inputs, and when it has failed. */
+  async runOnGpu(id, given, outputs) {
+    this.goOn(id);
+    const reply = await this.gpu.run({ ...given, outputs });
+    this.goOn(id);
+    return reply
+      ? { ...reply, threads: this.threads, device: 'webgpu' }
+      : this.runOnCpu(given, outputs);
+  }
+
+  /** Refuses a request that was cancelled, or whose session was released, while it waited. */
+  goOn(id) {
+    if (!this.engine) throw new EngineError('released', 'The session has been released.');
+    this.admit(id);
+  }
+
+  runOnCpu({ described, views }, outputs) {
     const start = performance.now();
-    const { described, views } = describeInputs(inputs);
     this.machine.setInputs(views);
     const result = call(this.engine, 'run', { inputs: described, outputs: outputs ?? null });
     const tensors = takeOutputs(result.outputs, this.machine);
@@ -251,8 +293,11 @@ export class Session {
     this.ran = true;
     this.putOffSlice();
     const { shape, first, flops } = result;
-    const prepared = result.prepared && { ...prepare(result, described), shape, flops };
-    return { outputs: tensors, milliseconds, shape, first, flops, threads: this.threads, prepared };
+    // A page that repeats runs by itself would not notice that the GPU is ready.
+    const repeats = result.prepared && !this.gpu?.model;
+    const prepared = repeats ? { ...prepare(result, described), shape, flops } : null;
+    const { threads, device } = this;
+    return { outputs: tensors, milliseconds, shape, first, flops, threads, device, prepared };
   }
 
   /** Runs a program that the page has written the inputs of, and will read the outputs of. */
@@ -310,13 +355,14 @@ export class Session {
   }
 
   describe() {
-    return call(this.engine, 'describe');
+    return { ...call(this.engine, 'describe'), gpu: this.gpu?.describe() ?? null };
   }
 
   /** The tuner works in idle slices between inferences, never in a hidden page. */
   setTuning({ tune, hidden }) {
     this.visible = !hidden;
-    this.tunes = Boolean(tune) && !hidden && this.device === 'wasm';
+    // While the GPU computes, the CPU's kernels are only a reserve.
+    this.tunes = Boolean(tune) && !hidden && this.device === 'wasm' && !this.gpu?.model;
     call(this.engine, 'tuning', { tune: Boolean(tune) });
     clearTimeout(this.timer);
     this.timer = null;
@@ -325,7 +371,7 @@ export class Session {
 
   /** A search that has ended begins again when a run brings other sizes or records come in. */
   planSlice() {
-    const measures = this.unmeasured && this.visible;
+    const measures = this.unmeasured && this.visible && !this.gpu?.model;
     if ((this.tunes || measures) && !this.timer) {
       const pause = measures && this.ran ? 0 : IDLE_PAUSE_MILLISECONDS;
       this.timer = setTimeout(() => this.slice(), pause);
@@ -394,6 +440,7 @@ export class Session {
     this.workers = [];
     this.loader?.close();
     this.loader = null;
+    this.gpu?.close();
     this.engine = null;
     this.machine = null;
     return null;

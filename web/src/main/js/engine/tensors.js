@@ -39,13 +39,18 @@ export function describeInputs(inputs) {
   return { described, views };
 }
 
+/** A tensor of the engine's type on a buffer of its own. */
+export function tensorOf(type, dims, buffer) {
+  const [typeOfSdk, , TypedArray] = byLabel.get(type);
+  return { type: typeOfSdk, dims, data: new TypedArray(buffer) };
+}
+
 /** Copies outputs out of the memory that they lie in, each into a buffer of its own. */
 export function takeOutputs(outputs, { memory, stage }) {
   const tensors = {};
   for (const { name, type, dims, address, bytes, staged } of outputs) {
     const source = new Uint8Array((staged ? stage : memory).buffer, address, bytes);
-    const [typeOfSdk, , TypedArray] = byLabel.get(type);
-    tensors[name] = { type: typeOfSdk, dims, data: new TypedArray(source.slice().buffer) };
+    tensors[name] = tensorOf(type, dims, source.slice().buffer);
   }
   return tensors;
 }

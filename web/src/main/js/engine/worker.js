@@ -1,6 +1,7 @@
 // The engine worker: one session. Requests come as {id, type, …} and get one reply each; other
 // messages to the page are notifications without an id.
 import { EngineError, plainError } from './errors.js';
+import { gpuFact } from './gpu-side.js';
 import { capabilities, probe } from './probe.js';
 import { Session } from './session.js';
 
@@ -40,8 +41,12 @@ async function create(request) {
   }
 }
 
+async function offered() {
+  return { ...capabilities(probe()), gpu: await gpuFact() };
+}
+
 function handle(request) {
-  if (request.type === 'capabilities') return capabilities(probe());
+  if (request.type === 'capabilities') return offered();
   if (request.type === 'start') return start(request);
   if (request.type === 'create') return create(request);
   if (request.type === 'release') {

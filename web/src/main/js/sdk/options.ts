@@ -1,5 +1,5 @@
 import { QuernError } from './errors.js';
-import type { Phase, ScheduleRecord } from './protocol.js';
+import type { Device, Phase, ScheduleRecord } from './protocol.js';
 import { serverOf } from './source.js';
 
 export interface Progress {
@@ -10,7 +10,7 @@ export interface Progress {
 }
 
 export interface SessionOptions {
-  device?: 'auto' | 'wasm' | 'reference';
+  device?: 'auto' | Device;
   /** 0 (the default) lets the engine measure how many threads help. */
   threads?: number;
   onProgress?: (progress: Progress) => void;
@@ -29,7 +29,7 @@ export interface SessionOptions {
 
 /** Options that are right, with every default in its place. */
 export interface CheckedOptions {
-  device: 'auto' | 'wasm' | 'reference';
+  device: 'auto' | Device;
   threads: number;
   onProgress: SessionOptions['onProgress'];
   signal: AbortSignal | undefined;
@@ -52,7 +52,7 @@ export function checkOptions(options: SessionOptions): CheckedOptions {
     );
   }
   return {
-    device: oneOf('device', options.device, ['auto', 'wasm', 'reference']),
+    device: oneOf('device', options.device, ['auto', 'wasm', 'webgpu', 'reference']),
     threads,
     onProgress: options.onProgress,
     signal: options.signal,

@@ -80,15 +80,37 @@ export interface Fact {
   why: string;
 }
 
+/** What computes. */
+export type Device = 'wasm' | 'webgpu' | 'reference';
+
+/** Whether there is a GPU, and what its adapter says of itself. */
+export interface GpuFact extends Fact {
+  vendor?: string;
+  architecture?: string;
+  device?: string;
+  description?: string;
+  featureLevel?: 'core' | 'compatibility';
+  features?: string[];
+  limits?: Record<string, number>;
+}
+
+/** What runs on the GPU, at the sizes that ran last. */
+export interface GpuUse extends GpuFact {
+  dispatches: number;
+  onCpu: string[];
+  shaders: number;
+  weightBytes: number;
+}
+
 /** Which path is taken on this device, and why; every `why` is a sentence for a person. */
 export interface Capabilities {
-  device: 'wasm' | 'reference' | 'none';
+  device: Device | 'none';
   engine: 'wasmgc' | 'js';
   class: string;
   threads: { count: number; why: string };
   simd: Fact;
   fma: Fact;
-  gpu: Fact;
+  gpu: GpuFact;
   isolated: boolean;
   memory: { shared: boolean; maximumBytes: number };
 }
@@ -102,7 +124,7 @@ export interface ValueInfo {
 
 export interface CreateRequest {
   source: Source;
-  device: 'auto' | 'wasm' | 'reference';
+  device: 'auto' | Device;
   threads: number;
   engine: 'auto' | 'wasmgc' | 'js';
   records: ScheduleRecord[];
@@ -116,7 +138,7 @@ export interface CreateRequest {
 export interface CreateReply {
   inputs: ValueInfo[];
   outputs: ValueInfo[];
-  device: 'wasm' | 'reference';
+  device: Device;
   threads: number;
   capabilities: Capabilities;
   /** Where it is shared: the kernels' memory. */
@@ -136,6 +158,8 @@ export interface RunReply {
   flops: number;
   /** Fewer than there are, once it was measured that more are no faster. */
   threads: number;
+  /** What computed it. */
+  device: Device;
   /** How the page repeats this run by itself; null where the engine has to take part. */
   prepared: Prepared | null;
 }
@@ -160,6 +184,8 @@ export interface DescribeReply {
   /** What all threads of the session reach at most, GFLOP/s; null until it has been measured. */
   peakGflops: number | null;
   memoryBytes: number;
+  /** Null where no GPU computes. */
+  gpu: GpuUse | null;
 }
 
 /** A step of the plan at the sizes of a run. */
@@ -222,6 +248,7 @@ export interface Requests {
 export type Phase = 'download' | 'compile' | 'tune';
 
 export type Notification =
+  | { type: 'gpu'; gpu: GpuFact }
   | { type: 'device'; class: string; capabilities: Capabilities }
   | { type: 'progress'; phase: Phase; loaded: number; total: number }
   | { type: 'profile'; profile: { class: string } & Record<string, unknown> }

@@ -1,5 +1,5 @@
 import { PageThread } from './page-thread.js';
-import type { Prepared, Requests } from './protocol.js';
+import type { Device, Prepared, Requests } from './protocol.js';
 import { Tensor, readTensor, writeTensor } from './tensor.js';
 
 // dev.quern.runtime.Control, in words of four bytes
@@ -33,6 +33,7 @@ export interface Ran {
   shape: string;
   first: boolean;
   flops: number;
+  device: Device;
 }
 
 type Outcome = Requests['repeat']['value'];
@@ -105,7 +106,14 @@ export class Repeats {
       const { status, milliseconds } = outcome;
       prepared.milliseconds = milliseconds;
       return status === 0
-        ? { outputs: this.#read(prepared, into), milliseconds, shape, first: false, flops }
+        ? {
+            outputs: this.#read(prepared, into),
+            milliseconds,
+            shape,
+            first: false,
+            flops,
+            device: 'wasm',
+          }
         : null;
     } finally {
       Atomics.store(this.#words, HELD, NOBODY);

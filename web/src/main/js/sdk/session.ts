@@ -12,6 +12,8 @@ import type {
   Capabilities,
   CreateReply,
   DescribeReply,
+  Device,
+  GpuFact,
   LoadPhase,
   Manifest,
   Notification,
@@ -50,6 +52,8 @@ export interface Timing {
   first: boolean;
   /** Floating-point operations of its matrix products. */
   flops: number;
+  /** What computed it. */
+  device: Device;
 }
 
 export interface Measured extends Timing {
@@ -63,6 +67,7 @@ export interface SessionEvents {
   tuned: { record: ScheduleRecord; previous: string; ratio: number };
   refused: { kernel: string; bucket: string; schedule: string; reason: string };
   schedules: { rows: ScheduleRow[]; peakGflops: number | null };
+  gpu: { gpu: GpuFact };
 }
 
 export interface Session {
@@ -80,7 +85,7 @@ export interface Session {
 
 /**
  * A model that is ready to run: one engine worker, its memory and its compute workers. Events: `latency` (each run), `progress`, `tuned`,
- * `refused`, `schedules`, each a CustomEvent with the facts in `detail`.
+ * `refused`, `schedules`, `gpu`, each a CustomEvent with the facts in `detail`.
  */
 export class Session extends EventTarget {
   readonly #channel: Channel;
@@ -148,7 +153,7 @@ export class Session extends EventTarget {
     return structuredClone(this.#created.outputs);
   }
 
-  get device(): 'wasm' | 'reference' {
+  get device(): Device {
     return this.#created.device;
   }
 
@@ -347,6 +352,13 @@ export class Session extends EventTarget {
     if (notification.type === 'tuned') {
       void memory.keep(notification.record);
       this.#telemetry?.add({ type: 'schedule', record: notification.record });
+    }
+    if (notification.type === 'gpu') {
+      const { gpu } = notification;
+      this.#created.capabilities.gpu = gpu;
+      if (!gpu.available && this.#created.device === 'webgpu') {
+        this.#created.device = this.#created.capabilities.device = 'wasm';
+      }
     }
     this.#emit(type, detail);
   }

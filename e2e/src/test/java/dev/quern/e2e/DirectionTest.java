@@ -37,6 +37,7 @@ class DirectionTest {
           new Row("kernel", "kernels", "onnx", "graph", "wasm", "schedule"),
           new Row("wgsl", "kernels", "onnx", "graph", "schedule", "kernel"),
           new Row("plan", "kernels", "onnx", "graph", "schedule", "kernel"),
+          new Row("gpu", "kernels", "wgsl", "graph", "kernel", "plan"),
           new Row(
               "runtime",
               "kernels",
@@ -83,6 +84,7 @@ class DirectionTest {
               "plan",
               "runtime",
               "exec",
+              "gpu",
               "tuner"),
           new Row("web", "web"),
           new Row("server", "server", "onnx", "graph", "schedule", "kernel", "plan", "tuner"),

@@ -223,7 +223,12 @@ public final class ModelRunner {
     return known.flops();
   }
 
-  private Map<String, Long> symbols(Map<String, long[]> inputs) {
+  /**
+   * The values of the model's symbols for inputs of these dimensions.
+   *
+   * @throws RunException naming the input that does not fit
+   */
+  public Map<String, Long> symbols(Map<String, long[]> inputs) {
     Set<String> unknown = new TreeSet<>(inputs.keySet());
     for (Value input : plan.inputs()) {
       unknown.remove(input.name());
@@ -277,6 +282,21 @@ public final class ModelRunner {
   /** The address of an input or output of the bound run. */
   public long address(String name) {
     return bound().arena()[plan.places().get(name)];
+  }
+
+  /** The address of an activation of the bound run. */
+  public long address(int activation) {
+    return bound().arena()[activation];
+  }
+
+  /** Where a weight lies, packed if the plan packs it. */
+  public long weightAddress(int weight) {
+    return weights[weight];
+  }
+
+  /** Bytes of a weight as it lies. */
+  public long weightBytes(int weight) {
+    return WeightLoader.bytes(plan.weights().get(weight));
   }
 
   /** The dimensions of an input or output of the bound run. */

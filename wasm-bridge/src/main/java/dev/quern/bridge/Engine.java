@@ -20,6 +20,11 @@ public final class Engine {
     return "0.1.0";
   }
 
+  /** The model that was planned. */
+  static Model model() {
+    return model;
+  }
+
   /** Connects the engine to the worker's JavaScript, before anything else. */
   static void start(Host to, Edition with) {
     Native.connect(to);

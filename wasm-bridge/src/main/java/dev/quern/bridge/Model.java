@@ -137,6 +137,20 @@ final class Model {
     return end;
   }
 
+  Backend backend() {
+    return backend;
+  }
+
+  /** The inputs that a request names, checked against the model's. */
+  Map<String, Input> given(Request request) {
+    return Input.all(request.objects("inputs"), inputs);
+  }
+
+  /** Counts a run that the CPU does not do: whether it is the first of its sizes. */
+  boolean first(Map<String, Input> given) {
+    return shapes.add(shape(given, true));
+  }
+
   /** What the page learns when the model is ready. */
   Map<String, Object> description() {
     Map<String, Object> phases = Reply.object("parse", timeline.worked("parse"));
@@ -222,7 +236,7 @@ final class Model {
   }
 
   /** The sizes of the first input, {@code 1x32}, which a latency is reported with, or of all. */
-  private static String shape(Map<String, Input> inputs, boolean all) {
+  static String shape(Map<String, Input> inputs, boolean all) {
     StringBuilder text = new StringBuilder();
     for (Input input : inputs.values()) {
       String separator = text.length() == 0 ? "" : " ";

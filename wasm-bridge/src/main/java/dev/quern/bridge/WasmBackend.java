@@ -78,6 +78,10 @@ final class WasmBackend implements Backend {
     return new WasmBackend(machine, graph, plan, request, top, timeline);
   }
 
+  ModelRunner runner() {
+    return runner;
+  }
+
   @Override
   public boolean warm(int threads) {
     int count = threads == 0 ? threads() : threads;

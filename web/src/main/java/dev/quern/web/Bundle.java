@@ -26,6 +26,7 @@ public final class Bundle {
           new Entry("quern-vision", "src/main/js/quern-vision.ts"),
           new Entry("quern-audio", "src/main/js/quern-audio.ts"),
           new Entry("quern-worker", "src/main/js/engine/worker.js"),
+          new Entry("quern-gpu", "src/main/js/engine/gpu.js"),
           new Entry("quern-compute", "src/main/js/engine/compute.js"),
           new Entry("quern-loader", "src/main/js/engine/loader.js"),
           new Entry("element", "src/main/js/element.ts"),
@@ -43,6 +44,7 @@ public final class Bundle {
           "./quern-tokenizer.js",
           "./quern-vision.js",
           "./quern-audio.js",
+          "./quern-gpu.js",
           "../quern.js",
           "./engine/*");
 

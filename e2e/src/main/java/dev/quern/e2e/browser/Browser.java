@@ -9,6 +9,11 @@ public sealed interface Browser extends AutoCloseable permits PlaywrightBrowser,
   /** What a launch can turn on that a plain visitor's browser does not have. */
   enum Option {
     /**
+     * Chromium only: WebGPU on SwiftShader, its Vulkan driver in software ({@code
+     * --enable-unsafe-webgpu}).
+     */
+    CHROMIUM_WEBGPU,
+    /**
      * WebKit only: shared memory, which WebKitGTK leaves off ({@code JSC_useSharedArrayBuffer}).
      */
     WEBKIT_SHARED_MEMORY,
@@ -26,7 +31,7 @@ public sealed interface Browser extends AutoCloseable permits PlaywrightBrowser,
     Set<Option> chosen = EnumSet.noneOf(Option.class);
     chosen.addAll(Set.of(options));
     return switch (kind) {
-      case CHROMIUM, FIREFOX -> PlaywrightBrowser.start(kind);
+      case CHROMIUM, FIREFOX -> PlaywrightBrowser.start(kind, chosen);
       case WEBKIT -> WebKitBrowser.start(chosen);
     };
   }

@@ -27,6 +27,7 @@ import java.util.concurrent.TimeoutException;
 final class PlaywrightBrowser implements Browser {
   static final Duration LOAD = Duration.ofSeconds(60);
   private static final Duration START = Duration.ofSeconds(90);
+  private static final String NO_GPU = "--disable-gpu";
 
   /**
    * Background services of Chromium look up hosts that a closed network refuses, many at a time;
@@ -35,7 +36,7 @@ final class PlaywrightBrowser implements Browser {
   private static final List<String> CHROMIUM_ARGUMENTS =
       List.of(
           "--no-sandbox",
-          "--disable-gpu",
+          NO_GPU,
           "--disable-quic",
           "--no-first-run",
           "--disable-background-networking",
@@ -65,7 +66,7 @@ final class PlaywrightBrowser implements Browser {
     this.browser = browser;
   }
 
-  static PlaywrightBrowser start(BrowserKind kind) {
+  static PlaywrightBrowser start(BrowserKind kind, Set<Option> options) {
     Path program = Programs.require(kind.program(), kind.aptPackage());
     Path node = Programs.require("node", "nodejs");
     ExecutorService thread =
@@ -95,7 +96,7 @@ final class PlaywrightBrowser implements Browser {
                       .orElseThrow(() -> new BrowserException("Playwright's driver did not start"));
               ProcessTree processes = ProcessTree.of(driver);
               return new PlaywrightBrowser(
-                  kind, thread, processes, playwright, launch(playwright, kind, program));
+                  kind, thread, processes, playwright, launch(playwright, kind, program, options));
             }),
             START,
             "start " + kind.label());
@@ -113,7 +114,7 @@ final class PlaywrightBrowser implements Browser {
   }
 
   private static com.microsoft.playwright.Browser launch(
-      Playwright playwright, BrowserKind kind, Path program) {
+      Playwright playwright, BrowserKind kind, Path program, Set<Option> chosen) {
     BrowserType.LaunchOptions options =
         new BrowserType.LaunchOptions()
             .setExecutablePath(program)
@@ -123,7 +124,12 @@ final class PlaywrightBrowser implements Browser {
       // The channel selects WebDriver BiDi, which an unpatched Firefox speaks.
       return playwright.firefox().launch(options.setChannel("moz-firefox"));
     }
-    return playwright.chromium().launch(options.setArgs(CHROMIUM_ARGUMENTS));
+    List<String> arguments = new ArrayList<>(CHROMIUM_ARGUMENTS);
+    if (chosen.contains(Option.CHROMIUM_WEBGPU)) {
+      arguments.remove(NO_GPU);
+      arguments.add("--enable-unsafe-webgpu");
+    }
+    return playwright.chromium().launch(options.setArgs(arguments));
   }
 
   @Override

@@ -113,18 +113,26 @@ public final class Harness implements AutoCloseable {
     this.limit = limit;
   }
 
-  /** How long the engine worked on one call, and on what. */
+  /** How long the engine worked on one call, on what, and what computed it. */
   public record Timing(
-      double milliseconds, double wall, double flops, List<String> shapes, boolean first) {
+      double milliseconds,
+      double wall,
+      double flops,
+      List<String> shapes,
+      boolean first,
+      List<String> devices) {
     private static Timing of(JsonNode node) {
       List<String> shapes = new ArrayList<>();
       node.get("shapes").forEach(shape -> shapes.add(shape.asString()));
+      List<String> devices = new ArrayList<>();
+      node.get("devices").forEach(device -> devices.add(device.asString()));
       return new Timing(
           node.get("milliseconds").asDouble(),
           node.get("wall").asDouble(),
           node.get("flops").asDouble(),
           List.copyOf(shapes),
-          node.get("first").asBoolean());
+          node.get("first").asBoolean(),
+          List.copyOf(devices));
     }
 
     /** Billions of floating-point operations a second; 0 if nothing was timed. */
@@ -249,7 +257,10 @@ public final class Harness implements AutoCloseable {
       return new Embeddings(vectors, tokens, truncated, Timing.of(answer.get("timing")));
     }
 
-    /** The kernels as they run now, the device's peak, the memory held, and what the tuner did. */
+    /**
+     * The kernels as they run now, the device's peak, the memory held, what the tuner did, {@code
+     * device} and {@code capabilities}.
+     */
     public JsonNode describe() {
       return call("describe", request(id));
     }

@@ -96,6 +96,7 @@ async function timed(entry, action) {
       flops: sum('flops'),
       shapes: runs.map((run) => run.shape),
       first: runs.some((run) => run.first),
+      devices: runs.map((run) => run.device),
     },
   };
 }
@@ -188,7 +189,8 @@ const calls = {
 
   async describe({ id }) {
     const { session, tuned, refused, progress } = find(id);
-    return { ...(await session.describe()), tuned, refused, progress };
+    const { device, capabilities } = session;
+    return { ...(await session.describe()), tuned, refused, progress, device, capabilities };
   },
 
   async tuning({ id, tune }) {

@@ -50,7 +50,7 @@ class AgreementTest {
   }
 
   /** Token ids with a padded tail in every row but the first, which differs from row to row. */
-  private static Map<String, TensorData> inputs(int batch, int length) {
+  static Map<String, TensorData> inputs(int batch, int length) {
     Random random = new Random(1000L * batch + length);
     long[] ids = new long[batch * length];
     long[] mask = new long[ids.length];

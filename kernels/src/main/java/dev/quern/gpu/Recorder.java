@@ -1,0 +1,223 @@
+package dev.quern.gpu;
+
+import dev.quern.gpu.Recording.Buffer;
+import dev.quern.gpu.Recording.Dispatch;
+import dev.quern.gpu.Recording.Part;
+import dev.quern.kernel.KernelException;
+import dev.quern.plan.Activation;
+import dev.quern.plan.Arg;
+import dev.quern.plan.Base;
+import dev.quern.plan.Plan;
+import dev.quern.plan.Step;
+import dev.quern.plan.Work;
+import dev.quern.wgsl.Shader;
+import dev.quern.wgsl.Shaders;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** Makes the recording of a run. */
+public final class Recorder {
+  /** Workgroups along a dimension that every device dispatches. */
+  private static final long MOST_GROUPS = 65535;
+
+  private final Plan plan;
+  private final long[] weightBytes;
+  private final Map<String, Long> symbols;
+  private final GpuLimits limits;
+  private final List<Long> sizes = new ArrayList<>();
+  private final Slots slots;
+  private final List<Buffer> buffers = new ArrayList<>();
+  private final Map<Integer, Integer> weights = new LinkedHashMap<>();
+  private final Map<String, Integer> shaders = new LinkedHashMap<>();
+  private final List<Part> parts = new ArrayList<>();
+  private List<Dispatch> pending = new ArrayList<>();
+
+  private Recorder(Plan plan, long[] weightBytes, Map<String, Long> symbols, GpuLimits limits) {
+    this.plan = plan;
+    this.weightBytes = weightBytes;
+    this.symbols = symbols;
+    this.limits = limits;
+    for (Activation activation : plan.activations()) {
+      sizes.add(activation.bytes().evaluate(symbols));
+    }
+    slots = Slots.of(plan.activations(), sizes);
+    for (long bytes : slots.bytes()) {
+      buffers.add(new Buffer(-1, bytes));
+    }
+  }
+
+  /**
+   * The recording of a run.
+   *
+   * @param weightBytes the size of each weight as it lies packed
+   * @param symbols the run's sizes
+   */
+  public static Recording record(
+      Plan plan, long[] weightBytes, Map<String, Long> symbols, GpuLimits limits) {
+    return new Recorder(plan, weightBytes, symbols, limits).record();
+  }
+
+  private Recording record() {
+    double flops = 0;
+    int first = -1;
+    String why = "";
+    int count = plan.steps().size();
+    for (int i = 0; i < count; i++) {
+      Step step = plan.steps().get(i);
+      flops += step.flops().evaluate(symbols);
+      String refused = dispatch(i, step);
+      if (refused == null) {
+        if (first >= 0) {
+          parts.add(onCpu(first, i, why));
+          first = -1;
+        }
+      } else if (first < 0) {
+        first = i;
+        why = "node '" + step.name() + "': " + refused;
+      }
+      if (first == i || i == count - 1) {
+        flush();
+      }
+    }
+    if (first >= 0) {
+      parts.add(onCpu(first, count, why));
+    }
+    List<Integer> activations = new ArrayList<>();
+    for (int i = 0; i < plan.activations().size(); i++) {
+      activations.add(slots.place(i));
+    }
+    return new Recording(
+        buffers, new ArrayList<>(shaders.keySet()), parts, activations, sizes, flops);
+  }
+
+  private void flush() {
+    if (!pending.isEmpty()) {
+      parts.add(new Recording.Dispatches(pending));
+      pending = new ArrayList<>();
+    }
+  }
+
+  private Part onCpu(int first, int last, String why) {
+    Set<Integer> needs = new LinkedHashSet<>();
+    Set<Integer> gives = new LinkedHashSet<>();
+    for (int i = first; i < last; i++) {
+      for (Arg arg : plan.steps().get(i).args()) {
+        if (arg.base() instanceof Base.OfActivation(int id)) {
+          Activation activation = plan.activations().get(id);
+          // What is written in part keeps the rest, so that it goes both ways.
+          if (activation.first() < first) {
+            needs.add(id);
+          }
+          if (activation.last() >= last) {
+            gives.add(id);
+          }
+        }
+      }
+    }
+    return new Recording.OnCpu(first, last, new ArrayList<>(needs), new ArrayList<>(gives), why);
+  }
+
+  /** Adds a step's dispatch, or says why the GPU does not run it. */
+  private String dispatch(int index, Step step) {
+    Arguments arguments = new Arguments(step, symbols);
+    try {
+      Shader shader = Shaders.of(step.kernel(), arguments);
+      int bound = shader.bindings().size() + (shader.faults() ? 1 : 0);
+      if (bound > limits.storageBuffers()) {
+        return "it binds " + bound + " buffers, the device " + limits.storageBuffers();
+      }
+      List<Base> bases = new ArrayList<>();
+      for (Shader.Binding binding : shader.bindings()) {
+        bases.add(step.args().get(binding.arg()).base());
+      }
+      List<Long> groups = new ArrayList<>();
+      for (long size : shader.grid().groups(arguments)) {
+        groups.add(size);
+      }
+      String problem = problem(shader, bases, groups);
+      if (problem != null) {
+        return problem;
+      }
+      List<Integer> bindings = new ArrayList<>();
+      for (Base base : bases) {
+        bindings.add(buffer(base));
+      }
+      List<Long> words = new ArrayList<>();
+      for (Shader.Word word : shader.words()) {
+        words.add(word.source().value(arguments) & 0xffffffffL);
+      }
+      int number = shaders.computeIfAbsent(shader.text(), text -> shaders.size());
+      pending.add(new Dispatch(index, number, bindings, words, shader.faults(), groups));
+      return null;
+    } catch (KernelException e) {
+      return e.getMessage();
+    }
+  }
+
+  private String problem(Shader shader, List<Base> bases, List<Long> groups) {
+    for (long size : groups) {
+      if (size > MOST_GROUPS) {
+        return "it takes " + size + " workgroups along one dimension";
+      }
+    }
+    for (int i = 0; i < bases.size(); i++) {
+      long bytes = bytes(bases.get(i));
+      if (bytes > limits.bindingBytes()) {
+        return "it binds " + bytes + " bytes, the device " + limits.bindingBytes();
+      }
+      for (int other = 0; other < bases.size(); other++) {
+        if (other != i
+            && shader.bindings().get(i).writable()
+            && bases.get(i).equals(bases.get(other))) {
+          return "it reads and writes one buffer";
+        }
+      }
+    }
+    return null;
+  }
+
+  private long bytes(Base base) {
+    return switch (base) {
+      case Base.OfActivation(int id) -> slots.bytes().get(slots.place(id));
+      case Base.OfWeight(int id) -> padded(weightBytes[id]);
+      case Base.OfFact fact -> throw new KernelException("a fact about a weight has no buffer");
+    };
+  }
+
+  private int buffer(Base base) {
+    if (base instanceof Base.OfWeight(int id)) {
+      return weights.computeIfAbsent(
+          id,
+          key -> {
+            buffers.add(new Buffer(id, padded(weightBytes[id])));
+            return buffers.size() - 1;
+          });
+    }
+    return slots.place(((Base.OfActivation) base).id());
+  }
+
+  /** Arrays of vectors have no half element at their end. */
+  private static long padded(long bytes) {
+    return Math.max(16, (bytes + 15) / 16 * 16);
+  }
+
+  /** A step's arguments in this run. */
+  private record Arguments(Step step, Map<String, Long> symbols) implements Shader.Sizes {
+    @Override
+    public long arg(int index) {
+      return step.args().get(index).value().evaluate(symbols);
+    }
+
+    @Override
+    public long items() {
+      return switch (step.work()) {
+        case Work.Items work -> work.count().evaluate(symbols);
+        case Work.Blocks work -> work.batch().evaluate(symbols);
+      };
+    }
+  }
+}

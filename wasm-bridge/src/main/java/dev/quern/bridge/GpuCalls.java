@@ -1,0 +1,121 @@
+package dev.quern.bridge;
+
+import dev.quern.gpu.GpuLimits;
+import dev.quern.gpu.Recorder;
+import dev.quern.gpu.Recording;
+import dev.quern.graph.Value;
+import dev.quern.plan.Plan;
+import dev.quern.runtime.ModelRunner;
+import dev.quern.runtime.RunException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.teavm.jso.JSExport;
+
+/**
+ * What the worker's JavaScript asks for a model on a GPU. The model is planned, and its weights are
+ * packed, as for the CPU, which answers until the GPU is ready and whenever it fails; here the same
+ * plan becomes a list that {@code web/src/main/js/engine/gpu.js} plays.
+ *
+ * <p>Java makes the list and JavaScript plays it because nearly every call of WebGPU that can fail
+ * is a promise, and the engine's exports are synchronous: bindings would need TeaVM's coroutines
+ * around all callers, while to make buffers from a list and submit it takes a page of JavaScript
+ * that decides nothing.
+ */
+public final class GpuCalls {
+  private GpuCalls() {}
+
+  /** Why the model cannot be recorded: {@code {"refused": text}}, null if it can. */
+  @JSExport
+  public static String gpu(String request) {
+    return Reply.to(() ->
+        Reply.object(
+            "refused",
+            Engine.model().backend() instanceof WasmBackend
+                ? null
+                : "its shapes depend on data, so that there is no plan to record"));
+  }
+
+  /** The recording of a run with these inputs. */
+  @JSExport
+  public static String record(String request) {
+    return Reply.to(() -> record(Request.of(request)));
+  }
+
+  /**
+   * Binds a run on the CPU for the steps that stay there: the program's address and those of the
+   * activations.
+   */
+  @JSExport
+  public static String bind(String request) {
+    return Reply.to(() -> {
+      ModelRunner runner = runner();
+      try {
+        runner.bind(dims(Engine.model().given(Request.of(request))));
+      } catch (RunException e) {
+        throw EngineException.told(e);
+      }
+      List<Object> addresses = new ArrayList<>();
+      for (int i = 0; i < runner.plan().activations().size(); i++) {
+        addresses.add((double) runner.address(i));
+      }
+      return Reply.object("program", (double) runner.program(), "addresses", addresses);
+    });
+  }
+
+  private static ModelRunner runner() {
+    return ((WasmBackend) Engine.model().backend()).runner();
+  }
+
+  private static Map<String, long[]> dims(Map<String, Input> inputs) {
+    Map<String, long[]> dims = new LinkedHashMap<>();
+    inputs.forEach((name, input) -> dims.put(name, input.dims()));
+    return dims;
+  }
+
+  private static Map<String, Object> record(Request request) {
+    Model model = Engine.model();
+    ModelRunner runner = runner();
+    Plan plan = runner.plan();
+    Map<String, Input> given = model.given(request);
+    Map<String, Long> symbols;
+    try {
+      symbols = runner.symbols(dims(given));
+    } catch (RunException e) {
+      throw EngineException.told(e);
+    }
+    long[] weightBytes = new long[plan.weights().size()];
+    for (int i = 0; i < weightBytes.length; i++) {
+      weightBytes[i] = runner.weightBytes(i);
+    }
+    GpuLimits limits =
+        new GpuLimits((int) request.integer("storageBuffers"), request.integer("bindingBytes"));
+    Recording recording = Recorder.record(plan, weightBytes, symbols, limits);
+    Map<String, Object> reply = GpuReply.of(recording, runner);
+    List<Object> inputs = new ArrayList<>();
+    for (Value input : plan.inputs()) {
+      int buffer = recording.activations().get(plan.places().get(input.name()));
+      inputs.add(Reply.object("name", input.name(), "buffer", buffer));
+    }
+    List<Object> outputs = new ArrayList<>();
+    for (Value output : plan.outputs()) {
+      long[] dims = output.shape().evaluate(symbols);
+      long bytes = output.type().bytes();
+      for (long dim : dims) {
+        bytes *= dim;
+      }
+      outputs.add(
+          Reply.object(
+              "name", output.name(),
+              "type", output.type().label(),
+              "dims", Reply.dims(dims),
+              "buffer", recording.activations().get(plan.places().get(output.name())),
+              "bytes", (double) bytes));
+    }
+    reply.put("inputs", inputs);
+    reply.put("outputs", outputs);
+    reply.put("shape", Model.shape(given, false));
+    return reply;
+  }
+}
