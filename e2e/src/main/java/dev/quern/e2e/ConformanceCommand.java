@@ -1,5 +1,6 @@
 package dev.quern.e2e;
 
+import dev.quern.e2e.browser.Browser;
 import dev.quern.e2e.browser.BrowserKind;
 import dev.quern.e2e.conformance.Conformance;
 import dev.quern.e2e.conformance.ConformanceReport;
@@ -36,7 +37,8 @@ final class ConformanceCommand implements Callable<Integer> {
   /** What computes. */
   enum Backend {
     reference,
-    wasm
+    wasm,
+    webgpu
   }
 
   @Spec private CommandSpec spec;
@@ -49,7 +51,8 @@ final class ConformanceCommand implements Callable<Integer> {
       paramLabel = "NAME",
       defaultValue = "reference",
       description =
-          "reference: the scalar kernels, without a browser; wasm: generated kernels, in one"
+          "reference: the scalar kernels, without a browser; wasm: generated kernels, in one;"
+              + " webgpu: shaders besides, in Chromium on its driver in software"
               + " (default: ${DEFAULT-VALUE}).")
   private Backend backend;
 
@@ -72,8 +75,12 @@ final class ConformanceCommand implements Callable<Integer> {
   private Path json;
 
   private ConformanceReport inBrowser() {
-    try (Workbench workbench = Workbench.start(browser, Optional.empty())) {
-      return Conformance.inBrowser(root, workbench.harness(), threads, 1);
+    Browser.Option[] options =
+        backend == Backend.webgpu && browser == BrowserKind.CHROMIUM
+            ? new Browser.Option[] {Browser.Option.CHROMIUM_WEBGPU}
+            : new Browser.Option[0];
+    try (Workbench workbench = Workbench.start(browser, Optional.empty(), options)) {
+      return Conformance.inBrowser(root, workbench.harness(), backend.name(), threads, 1);
     }
   }
 
@@ -85,7 +92,7 @@ final class ConformanceCommand implements Callable<Integer> {
     ConformanceReport report =
         switch (backend) {
           case reference -> Conformance.onReference(root);
-          case wasm -> inBrowser();
+          case wasm, webgpu -> inBrowser();
         };
     if (report.isEmpty()) {
       throw new CommandException("there is no model.onnx below " + root);

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Generated kernels in a browser, through the SDK: a session a case. */
@@ -22,24 +23,27 @@ final class BrowserSubject implements Subject {
   private static final Set<String> REFUSALS = Set.of("model", "argument");
 
   private final Harness harness;
-  private final int threads;
+  private final ObjectNode options;
 
-  BrowserSubject(Harness harness, int threads) {
+  BrowserSubject(Harness harness, String device, int threads) {
     this.harness = harness;
-    this.threads = threads;
+    options = Harness.options().put("device", device).put("threads", threads).put("tune", false);
     harness.limit(LIMIT);
   }
 
   @Override
-  public List<Map<String, TensorData>> run(Case one, OnnxModel model, List<DataSet> sets) {
-    ObjectNode options =
-        Harness.options().put("device", "wasm").put("threads", threads).put("tune", false);
+  public Answer run(Case one, OnnxModel model, List<DataSet> sets) {
     try (Loaded loaded = harness.session(one.modelFile(), options)) {
       List<Map<String, TensorData>> results = new ArrayList<>();
+      String offGpu = "";
       for (DataSet set : sets) {
+        if (options.get("device").asString().equals("webgpu")) {
+          loaded.settle(set.inputs());
+        }
         results.add(loaded.run(set.inputs()).tensors());
+        offGpu = offGpu.isEmpty() ? offGpu(loaded.describe()) : offGpu;
       }
-      return results;
+      return new Answer(results, offGpu);
     } catch (SdkException e) {
       if (REFUSALS.contains(e.code())) {
         String reason = e.problems().isEmpty() ? e.getMessage() : e.problems().getFirst();
@@ -47,6 +51,15 @@ final class BrowserSubject implements Subject {
       }
       throw e;
     }
+  }
+
+  private static String offGpu(JsonNode facts) {
+    JsonNode gpu = facts.get("capabilities").get("gpu");
+    if (!gpu.get("available").asBoolean()) {
+      return gpu.get("why").asString();
+    }
+    JsonNode onCpu = facts.get("gpu").get("onCpu");
+    return onCpu.isEmpty() ? "" : onCpu.get(0).asString();
   }
 
   @Override

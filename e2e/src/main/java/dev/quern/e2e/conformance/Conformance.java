@@ -12,29 +12,31 @@ public final class Conformance {
   /** Runs them on the scalar kernels, in this process. */
   public static ConformanceReport onReference(Path root) {
     try (Subject subject = new ReferenceSubject()) {
-      return run(root, subject, 1);
+      return run(root, subject, 1, false);
     }
   }
 
   /**
    * Runs them with generated kernels, in a browser's page.
    *
+   * @param device wasm or webgpu
    * @param every 1 for all cases, 10 for each tenth of them
    * @throws dev.quern.e2e.browser.BrowserException if the browser is lost or does not answer in
    *     time
    */
-  public static ConformanceReport inBrowser(Path root, Harness harness, int threads, int every) {
-    try (Subject subject = new BrowserSubject(harness, threads)) {
-      return run(root, subject, every);
+  public static ConformanceReport inBrowser(
+      Path root, Harness harness, String device, int threads, int every) {
+    try (Subject subject = new BrowserSubject(harness, device, threads)) {
+      return run(root, subject, every, device.equals("webgpu"));
     }
   }
 
-  static ConformanceReport run(Path root, Subject subject, int every) {
+  static ConformanceReport run(Path root, Subject subject, int every, boolean gpu) {
     List<Case> cases = Case.below(root);
     List<Verdict> verdicts = new ArrayList<>();
     for (int i = 0; i < cases.size(); i += every) {
       verdicts.add(Verdict.of(cases.get(i), subject));
     }
-    return new ConformanceReport(verdicts);
+    return new ConformanceReport(verdicts, gpu);
   }
 }

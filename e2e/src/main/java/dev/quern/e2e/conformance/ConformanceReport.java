@@ -12,9 +12,12 @@ import tools.jackson.databind.node.ObjectNode;
 /** The verdicts as a table by operator, and as JSON. */
 public final class ConformanceReport {
   private final List<Verdict> verdicts;
+  private final boolean gpu;
 
-  ConformanceReport(List<Verdict> verdicts) {
+  /** Of a run that wanted a GPU or not. */
+  ConformanceReport(List<Verdict> verdicts, boolean gpu) {
     this.verdicts = List.copyOf(verdicts);
+    this.gpu = gpu;
   }
 
   /** Whether there was no case. */
@@ -41,6 +44,16 @@ public final class ConformanceReport {
     return count(Status.FAILED);
   }
 
+  /** Cases that passed and whose data are f32, f16, i32, u32 or bool. */
+  public long forGpu() {
+    return verdicts.stream().filter(Verdict::forGpu).count();
+  }
+
+  /** Those of {@link #forGpu} that ran on the GPU from end to end. */
+  public long onGpu() {
+    return gpu ? verdicts.stream().filter(v -> v.forGpu() && v.offGpu().isEmpty()).count() : 0;
+  }
+
   /** The table, the failures, and the reasons of what is not supported. */
   public String text() {
     Map<String, int[]> rows = new TreeMap<>();
@@ -53,6 +66,16 @@ public final class ConformanceReport {
     line(out, "operator", "passed", "failed", "unsupported");
     rows.forEach((name, counts) -> line(out, name, counts[0], counts[1], counts[2]));
     line(out, "cases", count(Status.PASSED), count(Status.FAILED), count(Status.UNSUPPORTED));
+    if (gpu) {
+      out.append("on the GPU ").append(onGpu()).append(" of ").append(forGpu());
+      out.append(" whose data are f32, f16, i32, u32 or bool\n");
+      for (Verdict verdict : verdicts) {
+        if (verdict.forGpu() && !verdict.offGpu().isEmpty()) {
+          out.append("on the CPU ").append(verdict.name()).append(": ");
+          out.append(verdict.offGpu()).append('\n');
+        }
+      }
+    }
     for (Status status : List.of(Status.UNSUPPORTED, Status.FAILED)) {
       for (Verdict verdict : verdicts) {
         if (verdict.status() == status) {
@@ -76,20 +99,23 @@ public final class ConformanceReport {
     return status.name().toLowerCase(Locale.ROOT);
   }
 
-  /** {@code passed, failed, unsupported, onGpu, cases: [{name, status, message}]}. */
+  /**
+   * {@code passed, failed, unsupported, onGpu, forGpu, cases: [{name, status, message, offGpu}]}.
+   */
   public String json() {
     ObjectNode root = JsonMapper.shared().createObjectNode();
     for (Status status : Status.values()) {
       root.put(label(status), count(status));
     }
-    root.put("onGpu", 0);
+    root.put("onGpu", onGpu()).put("forGpu", forGpu());
     ArrayNode cases = root.putArray("cases");
     for (Verdict verdict : verdicts) {
       cases
           .addObject()
           .put("name", verdict.name())
           .put("status", label(verdict.status()))
-          .put("message", verdict.message());
+          .put("message", verdict.message())
+          .put("offGpu", verdict.offGpu());
     }
     return root.toPrettyString();
   }

@@ -17,7 +17,7 @@ import java.util.Map;
 /** The scalar kernels, in this process. */
 final class ReferenceSubject implements Subject {
   @Override
-  public List<Map<String, TensorData>> run(Case one, OnnxModel model, List<DataSet> sets) {
+  public Answer run(Case one, OnnxModel model, List<DataSet> sets) {
     try {
       Executor executor = Executor.of(model, Device.REFERENCE);
       List<Map<String, TensorData>> results = new ArrayList<>();
@@ -30,7 +30,7 @@ final class ReferenceSubject implements Subject {
             .forEach((name, tensor) -> outputs.put(name, data(tensor)));
         results.add(outputs);
       }
-      return results;
+      return new Answer(results, "");
     } catch (ModelException e) {
       throw new Unsupported(e.problems().getFirst().toString(), e);
     }

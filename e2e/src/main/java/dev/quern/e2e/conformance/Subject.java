@@ -18,12 +18,19 @@ interface Subject extends AutoCloseable {
   }
 
   /**
+   * What came of the sets of data.
+   *
+   * @param outputs of each set, by name
+   * @param offGpu where a GPU was asked for: why it did not compute all; empty if it did
+   */
+  record Answer(List<Map<String, TensorData>> outputs, String offGpu) {}
+
+  /**
    * Loads a case's model and runs it on each set of data.
    *
-   * @return the outputs of each set, by name
    * @throws Unsupported if the model is refused
    */
-  List<Map<String, TensorData>> run(Case one, OnnxModel model, List<DataSet> sets);
+  Answer run(Case one, OnnxModel model, List<DataSet> sets);
 
   @Override
   void close();

@@ -3,6 +3,7 @@ package dev.quern.e2e.conformance;
 import dev.quern.e2e.browser.BrowserException;
 import dev.quern.e2e.conformance.Case.DataSet;
 import dev.quern.e2e.data.TensorData;
+import dev.quern.onnx.DataType;
 import dev.quern.onnx.ModelException;
 import dev.quern.onnx.OnnxModel;
 import java.util.List;
@@ -10,14 +11,30 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
  * What became of a case.
  *
  * @param operators the operators of its model
  * @param message why it did not pass; empty if it did
+ * @param forGpu whether it passed and its data are of types that a GPU computes with
+ * @param offGpu where a GPU was asked for: why it did not compute all; empty if it did
  */
-record Verdict(String name, Set<String> operators, Status status, String message) {
+record Verdict(
+    String name,
+    Set<String> operators,
+    Status status,
+    String message,
+    boolean forGpu,
+    String offGpu) {
+  private static final Set<DataType> GPU_TYPES =
+      Set.of(DataType.FLOAT, DataType.FLOAT16, DataType.INT32, DataType.UINT32, DataType.BOOL);
+
+  private Verdict(String name, Set<String> operators, Status status, String message) {
+    this(name, operators, status, message, false, "");
+  }
+
   /** The three ends of a case. */
   enum Status {
     PASSED,
@@ -43,12 +60,12 @@ record Verdict(String name, Set<String> operators, Status status, String message
       if (misfit.isPresent()) {
         return new Verdict(one.name(), operators, Status.UNSUPPORTED, misfit.get());
       }
-      Optional<String> problem = judge(sets, subject.run(one, model, sets));
-      return new Verdict(
-          one.name(),
-          operators,
-          problem.isPresent() ? Status.FAILED : Status.PASSED,
-          problem.orElse(""));
+      Subject.Answer answer = subject.run(one, model, sets);
+      Optional<String> problem = judge(sets, answer.outputs());
+      if (problem.isPresent()) {
+        return new Verdict(one.name(), operators, Status.FAILED, problem.get());
+      }
+      return new Verdict(one.name(), operators, Status.PASSED, "", forGpu(sets), answer.offGpu());
     } catch (Subject.Unsupported e) {
       return new Verdict(one.name(), operators, Status.UNSUPPORTED, e.getMessage());
     } catch (ModelException e) {
@@ -61,6 +78,13 @@ record Verdict(String name, Set<String> operators, Status status, String message
     } catch (RuntimeException e) {
       return new Verdict(one.name(), operators, Status.FAILED, e.toString());
     }
+  }
+
+  private static boolean forGpu(List<DataSet> sets) {
+    return sets.stream()
+        .flatMap(
+            set -> Stream.concat(set.inputs().values().stream(), set.outputs().values().stream()))
+        .allMatch(tensor -> GPU_TYPES.contains(tensor.type()));
   }
 
   private static Optional<String> judge(List<DataSet> sets, List<Map<String, TensorData>> results) {

@@ -201,6 +201,18 @@ public final class Harness implements AutoCloseable {
       });
     }
 
+    /** Runs until the GPU answers at these sizes, or it is known that it never will. */
+    public void settle(Map<String, TensorData> inputs) {
+      ObjectNode request = request(id);
+      List<String> served = new ArrayList<>();
+      try {
+        serve(inputs, request.putArray("inputs"), served);
+        call("settle", request);
+      } finally {
+        served.forEach(front::withdraw);
+      }
+    }
+
     /** Where the time of so many runs goes, as the SDK's {@code profile} tells. */
     public JsonNode profile(Map<String, TensorData> inputs, int runs) {
       ObjectNode request = request(id).put("runs", runs);

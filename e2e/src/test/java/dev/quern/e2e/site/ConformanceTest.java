@@ -32,7 +32,7 @@ class ConformanceTest {
     assumeTrue(Files.isDirectory(CASES), "the package libonnx-testdata is not installed");
     int every = kind == BrowserKind.CHROMIUM ? 7 : 19;
     try (Harness harness = Site.harness(TestBrowsers.get(kind), true)) {
-      ConformanceReport report = Conformance.inBrowser(CASES, harness, 1, every);
+      ConformanceReport report = Conformance.inBrowser(CASES, harness, "wasm", 1, every);
       assertThat(report.failed()).as(report.text()).isZero();
       // Of all 932 cases 59 are refused, by the operator table.
       assertThat(report.passed()).as(report.text()).isGreaterThan(8 * report.unsupported());
