@@ -117,6 +117,8 @@ export interface GpuFact extends Fact {
   features?: string[];
   /** Limits that were asked for. */
   limits?: Record<string, number>;
+  /** What device `auto` has timed: milliseconds of a run, by its sizes. */
+  measured?: { shape: string; cpu: number; gpu: number; winner: 'cpu' | 'gpu' }[];
 }
 
 /** What runs on the GPU, at the sizes that ran last. */
@@ -184,7 +186,8 @@ export interface ScheduleRow {
 export interface SessionOptions {
   /**
    * `wasm` makes kernels for the CPU; `webgpu` makes shaders besides, and the CPU answers while they are being made and whenever the
-   * GPU fails or is missing: `capabilities.gpu` says why; `reference` is slow and plain; `auto` (default) is `wasm`.
+   * GPU fails or is missing: `capabilities.gpu` says why; `auto` (default) times both at the sizes that run, and goes on with the
+   * faster; `reference` is slow and plain.
    */
   device?: 'auto' | 'wasm' | 'webgpu' | 'reference';
   /** 0 (default) lets it be measured how many help. More than one needs a cross-origin isolated page. */
@@ -276,8 +279,8 @@ export interface SessionEvents {
   tuned: { record: ScheduleRecord; previous: string; ratio: number };
   refused: { kernel: string; bucket: string; schedule: string; reason: string };
   schedules: { rows: ScheduleRow[]; peakGflops: number | null };
-  /** The GPU was found, is missing, or has failed. */
-  gpu: { gpu: GpuFact };
+  /** The GPU was found, is missing, has been timed, or has failed; `device` says what computes from now on. */
+  gpu: { gpu: GpuFact; device: 'wasm' | 'webgpu' | 'reference' };
 }
 
 /**
@@ -297,7 +300,7 @@ export class Session extends EventTarget {
   get outputNames(): string[];
   get inputs(): ValueInfo[];
   get outputs(): ValueInfo[];
-  /** What computes: `webgpu` becomes `wasm` if the GPU fails. */
+  /** What computes; it changes when a GPU fails, or is found to be the faster or the slower. */
   get device(): 'wasm' | 'webgpu' | 'reference';
   get threads(): number;
   get capabilities(): Capabilities;

@@ -11,6 +11,7 @@ import './session.test.js';
 import './tokenizer.test.js';
 import './page.test.js';
 import './engine.test.js';
+import './contest.test.js';
 import './segments.test.js';
 
 declare const process: {

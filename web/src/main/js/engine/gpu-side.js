@@ -1,3 +1,5 @@
+import { disagreement } from './agreement.js';
+import { Contest } from './contest.js';
 import { EngineError } from './errors.js';
 import { tensorOf } from './tensors.js';
 
@@ -9,15 +11,27 @@ export async function gpuFact() {
   return { available: Boolean(adapter), why, ...facts };
 }
 
+/** Sizes and types of a run's inputs. */
+const keyOf = (described) => JSON.stringify(described);
+
+const round = (milliseconds) =>
+  milliseconds < 10 ? milliseconds.toFixed(1) : milliseconds.toFixed(0);
+
 /**
- * The GPU of a session that wants one: it is looked for while the model is on its way, made ready for a run's sizes while the CPU
- * answers, and left for good when anything fails; no request is lost by that.
+ * The GPU of a session that may use one: it is looked for while the model is on its way, made ready for a run's sizes after the CPU
+ * has answered, and left for good when anything fails; no request is lost by that.
  */
 export class GpuSide {
-  /** `tell` hears of the device's facts, whenever they change: {available, why, …}. */
-  constructor(tell) {
+  /**
+   * `tell` hears of the device's facts, whenever they change: {available, why, …}. A GPU that is not `forced` has to be faster than
+   * the CPU.
+   */
+  constructor(tell, forced) {
     this.tell = tell;
+    this.contest = forced ? null : new Contest();
     this.model = null;
+    /** Whether it answered last, or will. */
+    this.leads = false;
     this.finding = this.find();
   }
 
@@ -30,6 +44,7 @@ export class GpuSide {
         return false;
       }
       this.model = await GpuModel.open(found);
+      this.leads = !this.contest;
       this.tell({ available: true, why: found.why, ...this.model.facts });
       return true;
     } catch (error) {
@@ -40,8 +55,7 @@ export class GpuSide {
 
   /** Ends with the GPU: from now on the CPU answers. */
   leave(why) {
-    this.model?.close();
-    this.model = null;
+    this.close();
     this.tell({ available: false, why });
   }
 
@@ -50,10 +64,6 @@ export class GpuSide {
    */
   take(calls, machine) {
     if (!this.model) return;
-    if (!calls) {
-      this.leave('The engine in JavaScript writes no shaders.');
-      return;
-    }
     const call = (name, argument) => {
       const reply = JSON.parse(calls[name](JSON.stringify(argument)));
       if (reply.error) throw new EngineError(reply.error.code, reply.error.message);
@@ -65,13 +75,19 @@ export class GpuSide {
     if (refused) this.leave(`The CPU runs this model: ${refused}.`);
   }
 
+  /** Whether the CPU alone answers these inputs from now on. */
+  settled(described) {
+    return !this.model || this.contest?.winner(keyOf(described)) === 'cpu';
+  }
+
   /** The reply to a run, or null where the CPU has to answer. */
   async run({ described, views, outputs }) {
     const { model, session } = this;
     if (!model) return null;
     try {
-      const program = model.ready(described, session);
-      if (!program) return null;
+      const key = keyOf(described);
+      const program = model.ready(key);
+      if (!program || this.contest?.next(key) === 'cpu') return null;
       const start = performance.now();
       const first = !program.ran;
       program.ran = true;
@@ -83,13 +99,42 @@ export class GpuSide {
         tensors[name] = tensorOf(type, dims, bytes);
       }
       const { shape, flops } = program;
-      return { outputs: tensors, milliseconds, shape, first, flops, prepared: null };
+      const reply = { outputs: tensors, milliseconds, shape, first, flops, prepared: null };
+      this.took(described, 'gpu', reply);
+      return reply;
     } catch (error) {
       // An input that does not fit is no fault of the GPU, and the CPU says so.
       if (error instanceof EngineError && error.code === 'input') return null;
-      if (this.model) this.leave(`The GPU failed, and the CPU goes on: ${error?.message ?? error}`);
+      this.failed(error);
       return null;
     }
+  }
+
+  failed(error) {
+    if (this.model) this.leave(`The GPU failed, and the CPU goes on: ${error?.message ?? error}`);
+  }
+
+  /** Takes how long a run took, and has the GPU made ready for its sizes. */
+  took(described, who, reply) {
+    const { model, contest, session } = this;
+    if (!model) return;
+    const key = keyOf(described);
+    if (who === 'cpu' && contest?.winner(key) !== 'cpu') {
+      setTimeout(() => model.begin(key, described, session)); // the answer goes first
+    }
+    if (!contest?.took(key, who, reply)) return;
+    this.leads = contest.winner(key) === 'gpu';
+    const measured = contest.results();
+    const { shape, cpu, gpu } = measured.at(-1);
+    const why = `At ${shape} the GPU takes ${round(gpu)} ms and the CPU ${round(cpu)} ms: the faster goes on.`;
+    this.tell({ available: true, why, ...model.facts, measured });
+  }
+
+  /** Compares what both computed of the same inputs: a GPU that computes something else is left. */
+  check(gpu, cpu) {
+    const problem = disagreement(gpu.outputs, cpu.outputs);
+    if (problem) this.failed(new Error(problem));
+    return !problem;
   }
 
   describe() {
@@ -99,5 +144,6 @@ export class GpuSide {
   close() {
     this.model?.close();
     this.model = null;
+    this.leads = false;
   }
 }

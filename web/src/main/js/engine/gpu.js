@@ -11,12 +11,15 @@ const CHUNK_BYTES = 16 << 20;
 
 const padded = (bytes) => Math.ceil(bytes / 4) * 4;
 
-/** An adapter of the core features, or else of the compatibility mode's. */
+/** An adapter of the core features, or else of the compatibility mode's; one in software only where there is no other. */
 async function findAdapter(gpu) {
+  const found = [];
   for (const featureLevel of ['core', 'compatibility']) {
     const adapter = await gpu.requestAdapter({ featureLevel });
-    if (adapter) return { adapter, featureLevel };
+    if (adapter) found.push({ adapter, featureLevel });
+    if (adapter && !adapter.info?.isFallbackAdapter) return found.at(-1);
   }
+  if (found.length) return found[0];
   throw new Error('This browser has WebGPU but no adapter for it here.');
 }
 
@@ -93,21 +96,21 @@ export class GpuModel {
     };
   }
 
-  /**
-   * What can run these inputs; null while it is being made, which the first call begins. Throws once it is known that it cannot be
-   * made.
-   */
-  ready(inputs, session) {
+  /** What runs these inputs; null while it is being made. Throws where it is known that it cannot be made. */
+  ready(key) {
     if (this.failure) throw new Error(this.failure);
-    const key = JSON.stringify(inputs);
     const known = this.known.get(key);
-    if (known) {
-      if (known.error) throw known.error;
-      // The newest stands last; the first is the one to go.
-      this.known.delete(key);
-      this.known.set(key, known);
-      return known.program;
-    }
+    if (!known) return null;
+    if (known.error) throw known.error;
+    // The newest stands last; the first is the one to go.
+    this.known.delete(key);
+    this.known.set(key, known);
+    return known.program;
+  }
+
+  /** Begins to make what runs these inputs. */
+  begin(key, inputs, session) {
+    if (this.failure || this.known.has(key)) return;
     const entry = { program: null, error: null };
     this.known.set(key, entry);
     this.prepare(inputs, session).then(
@@ -115,7 +118,6 @@ export class GpuModel {
       (error) => (entry.error = error),
     );
     this.forget();
-    return null;
   }
 
   forget() {

@@ -19,7 +19,7 @@ async function loadWasmGc(machineReady, edition) {
   return (await runtime.load(new Uint8Array(await bytes), { installImports })).exports;
 }
 
-/** The full engine as JavaScript. */
+/** The engine as JavaScript, with all there is. */
 const loadJs = () => import(file('engine.mjs'));
 
 /**
@@ -32,7 +32,7 @@ const auto = ({ wasmGc, family }) => (wasmGc && family !== 'jsc' ? ['wasmgc', 'j
  * Loads and starts the engine. `wanted` is auto, wasmgc or js; auto takes WasmGC where it is
  * offered and sound, and falls back to JavaScript where it fails to load. The edition `full` has every
  * operator and the reference device, `gpu` writes shaders besides; `core` is smaller and says `incomplete` of a
- * model that holds more. JavaScript is always `full`.
+ * model that holds more. JavaScript is always `gpu`.
  */
 export async function loadEngine(machineReady, features, wanted, edition) {
   const kinds = wanted === 'auto' ? auto(features) : [wanted];

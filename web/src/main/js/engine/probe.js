@@ -109,7 +109,7 @@ export function capabilities(
         ? 'Relaxed SIMD validates: multiply and add are one instruction.'
         : 'This browser lacks relaxed SIMD: multiply and add are two instructions.',
     },
-    gpu: { available: false, why: "The GPU is used where a session asks for device 'webgpu'." },
+    gpu: { available: false, why: 'This session leaves the GPU alone.' },
     isolated: features.isolated,
     memory: { shared: features.shared, maximumBytes },
   };

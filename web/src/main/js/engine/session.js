@@ -60,6 +60,7 @@ export class Session {
     this.loader = null;
     this.gpu = null;
     this.turn = Promise.resolve();
+    this.playing = false;
     this.warmed = false;
     this.sliceMilliseconds = IDLE_SLICE_MILLISECONDS[1]; // before the first call only records are prepared
   }
@@ -106,7 +107,9 @@ export class Session {
     });
     machineReady.catch(() => {}); // awaited by the engine
     this.kind = request.engine ?? 'auto';
-    if (request.device === 'webgpu') this.gpu = new GpuSide((fact) => this.takeGpu(fact));
+    if (device === 'wasm' && request.device !== 'wasm') {
+      this.gpu = new GpuSide((fact) => this.takeGpu(fact), request.device === 'webgpu');
+    }
     const edition = this.gpu
       ? this.gpu.finding.then((found) => (found ? 'gpu' : 'core'))
       : Promise.resolve(device === 'reference' ? 'full' : 'core');
@@ -164,7 +167,7 @@ export class Session {
     this.takeThreads(created.threads);
     this.forward(created.events);
     this.gpu?.take(this.gpuCalls, this.machine);
-    if (this.gpu?.model) this.capabilities.device = 'webgpu';
+    if (this.gpu?.leads) this.capabilities.device = 'webgpu';
     this.setTuning(request);
     const named = (values) =>
       values.map(({ name, type, dims }) => ({ name, type: typeName(type), dims }));
@@ -241,8 +244,8 @@ export class Session {
   /** The GPU was found, or is there no more: the page learns why. */
   takeGpu(fact) {
     this.capabilities.gpu = fact;
-    if (!fact.available) this.capabilities.device = this.device;
-    this.notify({ type: 'gpu', gpu: fact });
+    this.capabilities.device = this.gpu?.leads ? 'webgpu' : this.device;
+    this.notify({ type: 'gpu', gpu: fact, device: this.capabilities.device });
   }
 
   progress(phase, loaded, total) {
@@ -257,7 +260,7 @@ export class Session {
   run({ id, inputs, outputs }) {
     this.admit(id);
     const given = describeInputs(inputs);
-    if (!this.gpu?.model) return this.runOnCpu(given, outputs);
+    if (!this.gpu || this.gpu.settled(given.described)) return this.runOnCpu(given, outputs);
     // One after the other, for they share the buffers and the bound run.
     const turn = this.turn.then(() => this.runOnGpu(id, given, outputs));
     this.turn = turn.catch(() => {}); // told to whom asked
@@ -267,11 +270,20 @@ export class Session {
   /** The CPU answers while the GPU is being made ready for these inputs, and when it has failed. */
   async runOnGpu(id, given, outputs) {
     this.goOn(id);
-    const reply = await this.gpu.run({ ...given, outputs });
+    this.playing = true;
+    const answer = await this.gpu.run({ ...given, outputs });
+    this.playing = false;
     this.goOn(id);
-    return reply
-      ? { ...reply, threads: this.threads, device: 'webgpu' }
-      : this.runOnCpu(given, outputs);
+    if (answer && !answer.first) return this.byGpu(answer);
+    const reply = this.runOnCpu(given, outputs);
+    // The first answer at these sizes is held against the CPU's.
+    if (answer) return this.gpu.check(answer, reply) ? this.byGpu(answer) : reply;
+    this.gpu.took(given.described, 'cpu', reply);
+    return reply;
+  }
+
+  byGpu(reply) {
+    return { ...reply, threads: this.threads, device: 'webgpu' };
   }
 
   /** Refuses a request that was cancelled, or whose session was released, while it waited. */
@@ -294,7 +306,7 @@ export class Session {
     this.putOffSlice();
     const { shape, first, flops } = result;
     // A page that repeats runs by itself would not notice that the GPU is ready.
-    const repeats = result.prepared && !this.gpu?.model;
+    const repeats = result.prepared && (!this.gpu || this.gpu.settled(described));
     const prepared = repeats ? { ...prepare(result, described), shape, flops } : null;
     const { threads, device } = this;
     return { outputs: tensors, milliseconds, shape, first, flops, threads, device, prepared };
@@ -361,8 +373,7 @@ export class Session {
   /** The tuner works in idle slices between inferences, never in a hidden page. */
   setTuning({ tune, hidden }) {
     this.visible = !hidden;
-    // While the GPU computes, the CPU's kernels are only a reserve.
-    this.tunes = Boolean(tune) && !hidden && this.device === 'wasm' && !this.gpu?.model;
+    this.tunes = Boolean(tune) && !hidden && this.device === 'wasm';
     call(this.engine, 'tuning', { tune: Boolean(tune) });
     clearTimeout(this.timer);
     this.timer = null;
@@ -371,7 +382,8 @@ export class Session {
 
   /** A search that has ended begins again when a run brings other sizes or records come in. */
   planSlice() {
-    const measures = this.unmeasured && this.visible && !this.gpu?.model;
+    if (this.gpu?.leads) return; // the CPU's kernels are only a reserve
+    const measures = this.unmeasured && this.visible;
     if ((this.tunes || measures) && !this.timer) {
       const pause = measures && this.ran ? 0 : IDLE_PAUSE_MILLISECONDS;
       this.timer = setTimeout(() => this.slice(), pause);
@@ -382,6 +394,7 @@ export class Session {
     const { timer } = this;
     const work = () => {
       if (timer !== this.timer) return false; // stopped while it waited for the lock
+      if (this.playing) return true; // the GPU is being timed
       if (!this.hold()) return true; // the page is about to run, or still reads what a run gave
       try {
         return search();

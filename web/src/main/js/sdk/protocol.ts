@@ -92,6 +92,8 @@ export interface GpuFact extends Fact {
   featureLevel?: 'core' | 'compatibility';
   features?: string[];
   limits?: Record<string, number>;
+  /** What device 'auto' has timed: milliseconds of a run, by its sizes. */
+  measured?: { shape: string; cpu: number; gpu: number; winner: 'cpu' | 'gpu' }[];
 }
 
 /** What runs on the GPU, at the sizes that ran last. */
@@ -248,7 +250,7 @@ export interface Requests {
 export type Phase = 'download' | 'compile' | 'tune';
 
 export type Notification =
-  | { type: 'gpu'; gpu: GpuFact }
+  | { type: 'gpu'; gpu: GpuFact; device: Device }
   | { type: 'device'; class: string; capabilities: Capabilities }
   | { type: 'progress'; phase: Phase; loaded: number; total: number }
   | { type: 'profile'; profile: { class: string } & Record<string, unknown> }

@@ -67,7 +67,7 @@ export interface SessionEvents {
   tuned: { record: ScheduleRecord; previous: string; ratio: number };
   refused: { kernel: string; bucket: string; schedule: string; reason: string };
   schedules: { rows: ScheduleRow[]; peakGflops: number | null };
-  gpu: { gpu: GpuFact };
+  gpu: { gpu: GpuFact; device: Device };
 }
 
 export interface Session {
@@ -354,11 +354,9 @@ export class Session extends EventTarget {
       this.#telemetry?.add({ type: 'schedule', record: notification.record });
     }
     if (notification.type === 'gpu') {
-      const { gpu } = notification;
+      const { gpu, device } = notification;
       this.#created.capabilities.gpu = gpu;
-      if (!gpu.available && this.#created.device === 'webgpu') {
-        this.#created.device = this.#created.capabilities.device = 'wasm';
-      }
+      this.#created.device = this.#created.capabilities.device = device;
     }
     this.#emit(type, detail);
   }

@@ -3,7 +3,7 @@ package dev.quern.bridge;
 import org.teavm.jso.JSExport;
 import org.teavm.jso.JSExportClasses;
 
-/** The entry of {@code engine-full.wasm} and {@code engine.mjs}, which know every operator. */
+/** The entry of {@code engine-full.wasm}, which knows every operator. */
 @JSExportClasses(Engine.class)
 public final class FullEngine {
   private FullEngine() {}

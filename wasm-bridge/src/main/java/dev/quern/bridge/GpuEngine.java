@@ -4,8 +4,8 @@ import org.teavm.jso.JSExport;
 import org.teavm.jso.JSExportClasses;
 
 /**
- * The entry of {@code engine-gpu.wasm}: the full engine, and what writes WGSL. Only sessions that
- * want a GPU and have one load it.
+ * The entry of {@code engine-gpu.wasm} and {@code engine.mjs}: the full engine, and what writes
+ * WGSL. Of WebAssembly GC only sessions that may use a GPU, and have one, load it.
  */
 @JSExportClasses({Engine.class, GpuCalls.class})
 public final class GpuEngine {

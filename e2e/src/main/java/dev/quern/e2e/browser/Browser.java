@@ -14,6 +14,13 @@ public sealed interface Browser extends AutoCloseable permits PlaywrightBrowser,
      */
     CHROMIUM_WEBGPU,
     /**
+     * Chromium only: WebGPU's compatibility mode on OpenGL ES, on Mesa's driver in software
+     * (package mesa-vulkan-drivers).
+     */
+    CHROMIUM_COMPATIBILITY,
+    /** Firefox only: WebGPU on Mesa's Vulkan driver in software (package mesa-vulkan-drivers). */
+    FIREFOX_WEBGPU,
+    /**
      * WebKit only: shared memory, which WebKitGTK leaves off ({@code JSC_useSharedArrayBuffer}).
      */
     WEBKIT_SHARED_MEMORY,

@@ -7,6 +7,7 @@ import com.microsoft.playwright.PlaywrightException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +28,10 @@ import java.util.concurrent.TimeoutException;
 final class PlaywrightBrowser implements Browser {
   static final Duration LOAD = Duration.ofSeconds(60);
   private static final Duration START = Duration.ofSeconds(90);
+
+  /** Where Debian's mesa-vulkan-drivers says which library is Vulkan in software. */
+  private static final Path LAVAPIPE = Path.of("/usr/share/vulkan/icd.d/lvp_icd.x86_64.json");
+
   private static final String NO_GPU = "--disable-gpu";
 
   /**
@@ -121,13 +126,24 @@ final class PlaywrightBrowser implements Browser {
             .setHeadless(true)
             .setTimeout((double) START.toMillis());
     if (kind == BrowserKind.FIREFOX) {
+      if (chosen.contains(Option.FIREFOX_WEBGPU)) {
+        options.setFirefoxUserPrefs(
+            Map.of("dom.webgpu.enabled", true, "gfx.webgpu.ignore-blocklist", true));
+      }
       // The channel selects WebDriver BiDi, which an unpatched Firefox speaks.
       return playwright.firefox().launch(options.setChannel("moz-firefox"));
     }
     List<String> arguments = new ArrayList<>(CHROMIUM_ARGUMENTS);
-    if (chosen.contains(Option.CHROMIUM_WEBGPU)) {
+    boolean compatibility = chosen.contains(Option.CHROMIUM_COMPATIBILITY);
+    if (compatibility || chosen.contains(Option.CHROMIUM_WEBGPU)) {
       arguments.remove(NO_GPU);
       arguments.add("--enable-unsafe-webgpu");
+    }
+    if (compatibility) {
+      arguments.add("--use-webgpu-adapter=opengles");
+      Map<String, String> environment = new HashMap<>(System.getenv());
+      environment.put("VK_DRIVER_FILES", LAVAPIPE.toString());
+      options.setEnv(environment);
     }
     return playwright.chromium().launch(options.setArgs(arguments));
   }

@@ -93,7 +93,9 @@ class BrokenModelsTest {
       assertThat(answers).hasSize(models.size());
       for (int i = 0; i < models.size(); i++) {
         JsonNode answer = answers.get(i);
-        assertThat(answer.get("code").asString()).as(models.get(i).name()).isEqualTo("model");
+        assertThat(answer.get("code").asString())
+            .as(models.get(i).name() + ": " + answer.get("text").asString())
+            .isEqualTo("model");
         assertThat(answer.get("text").asString())
             .as(models.get(i).name())
             .contains(models.get(i).place());

@@ -73,7 +73,7 @@ class CatalogueTest {
     }
   }
 
-  private static TensorData first(Map<String, TensorData> outputs) {
+  static TensorData first(Map<String, TensorData> outputs) {
     return outputs.values().iterator().next();
   }
 }
