@@ -7,6 +7,18 @@ export interface Encoded {
   dropped: number;
 }
 
+/** How tokenizers name the token that ends a text, or an answer. */
+const ENDS = [
+  '<|endoftext|>',
+  '</s>',
+  '<eos>',
+  '<|im_end|>',
+  '<|eot_id|>',
+  '<|end_of_text|>',
+  '<end_of_turn>',
+  '<|end|>',
+];
+
 /**
  * A model's tokenizer with truncation that keeps the special tokens around the text ([CLS] … [SEP]). A file of its own, because only text
  * models need it.
@@ -43,5 +55,25 @@ export class Tokenizer {
       ids: [...this.#before, ...kept, ...this.#after],
       dropped: ids.length - kept.length,
     };
+  }
+
+  /** All ids of a text, with the special tokens around it. */
+  encodeWhole(text: string): number[] {
+    return this.#tokenizer.encode(text).ids;
+  }
+
+  /** The text of ids, without special tokens; what is no whole character becomes U+FFFD. */
+  decode(ids: number[]): string {
+    return ids.length === 0
+      ? ''
+      : this.#tokenizer.decode(ids, {
+          skip_special_tokens: true,
+          clean_up_tokenization_spaces: false,
+        });
+  }
+
+  /** Tokens that end a text. */
+  get endIds(): number[] {
+    return ENDS.flatMap((name) => this.#tokenizer.token_to_id(name) ?? []);
   }
 }

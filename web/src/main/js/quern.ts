@@ -4,6 +4,7 @@ import type { SessionOptions } from './sdk/options.js';
 import type { ModelInput } from './sdk/source.js';
 import { createTask } from './sdk/task.js';
 import type { VoiceActivityDetection } from './sdk/audio/voice.js';
+import type { GenerationOptions, TextGeneration } from './sdk/text/generation.js';
 import type { ClassificationOptions, ImageClassification } from './sdk/vision/classification.js';
 import type { Ocr, OcrOptions } from './sdk/vision/ocr.js';
 
@@ -16,6 +17,7 @@ export { cosine } from './sdk/pooling.js';
 
 const vision = () => import('./quern-vision.js');
 const audio = () => import('./quern-audio.js');
+const text = () => import('./quern-text.js');
 
 export function pipeline(
   task: 'feature-extraction',
@@ -37,11 +39,23 @@ export function pipeline(
   model: ModelInput,
   options?: SessionOptions,
 ): Promise<VoiceActivityDetection>;
-export async function pipeline(
-  task: 'feature-extraction' | 'image-classification' | 'ocr' | 'voice-activity-detection',
+export function pipeline(
+  task: 'text-generation',
   model: ModelInput,
-  options: PipelineOptions & ClassificationOptions & OcrOptions = {},
-): Promise<FeatureExtraction | ImageClassification | Ocr | VoiceActivityDetection> {
+  options?: SessionOptions & GenerationOptions,
+): Promise<TextGeneration>;
+export async function pipeline(
+  task:
+    | 'feature-extraction'
+    | 'image-classification'
+    | 'ocr'
+    | 'voice-activity-detection'
+    | 'text-generation',
+  model: ModelInput,
+  options: PipelineOptions & ClassificationOptions & OcrOptions & GenerationOptions = {},
+): Promise<
+  FeatureExtraction | ImageClassification | Ocr | VoiceActivityDetection | TextGeneration
+> {
   // The bundler leaves these addresses alone, so they are relative to quern.js.
   switch (task) {
     case 'feature-extraction':
@@ -55,10 +69,12 @@ export async function pipeline(
       const plain = { ...options, device: options.device ?? 'reference' } as const;
       return createTask(async () => (await audio()).voiceActivityDetection, model, plain);
     }
+    case 'text-generation':
+      return createTask(async () => (await text()).textGeneration, model, options);
     default:
       throw new QuernError(
         'argument',
-        `The task "${String(task)}" is unknown; use feature-extraction, image-classification, ocr or voice-activity-detection.`,
+        `The task "${String(task)}" is unknown; use feature-extraction, image-classification, ocr, voice-activity-detection or text-generation.`,
       );
   }
 }

@@ -401,6 +401,12 @@ export function pipeline(
   model: string | URL | ArrayBuffer | ArrayBufferView,
   options?: SessionOptions,
 ): Promise<VoiceActivityDetection>;
+/** Text that goes on from a prompt, by a decoder as Hugging Face's Optimum exports it with past keys and values. */
+export function pipeline(
+  task: 'text-generation',
+  model: string | URL | ArrayBuffer | ArrayBufferView,
+  options?: GenerationOptions,
+): Promise<TextGeneration>;
 
 /** Samples from -1 to 1, a decoded sound, an audio file that the browser can decode, or the address of one. Channels are averaged. */
 export type SoundInput = Float32Array | AudioBuffer | ArrayBuffer | Blob | string | URL;
@@ -435,6 +441,68 @@ export interface Voiced {
 export interface VoiceActivityDetection {
   (sound: SoundInput, options?: DetectOptions): Promise<Voiced>;
   readonly session: Session;
+  release(): Promise<void>;
+}
+
+export interface GenerationOptions extends SessionOptions {
+  /** Address of tokenizer.json, or its parsed contents; default: the model's. Without one prompts are token ids. */
+  tokenizer?: string | object;
+  /** Tokens that end an answer; default: those that the tokenizer has for it, such as `<|endoftext|>`. */
+  endTokens?: readonly number[];
+}
+
+export interface GenerateOptions {
+  /** Tokens that come at most; default 128. */
+  maxNewTokens?: number;
+  /** 0: always the likeliest token. More: a random one, the more evenly spread the higher it is. Default 0; 1 if topK or topP is given. */
+  temperature?: number;
+  /** Only so many of the likeliest tokens may be drawn; 0 (default): all. */
+  topK?: number;
+  /** Only the likeliest tokens that together have this probability may be drawn; default 1. */
+  topP?: number;
+  /** Scores of tokens that are in the text already are divided by it, or multiplied if they are negative; default 1. */
+  repetitionPenalty?: number;
+  /** A whole number; the same one gives the same answer. Default: a random one, which the answer tells. */
+  seed?: number;
+  /** Texts that end the answer, which does not hold them. */
+  stop?: string | readonly string[];
+  /** Ends it within one token. */
+  signal?: AbortSignal;
+}
+
+/** What a token added to an answer. */
+export interface GeneratedPart {
+  /** Empty while a character is not whole, or a stop sequence may have begun. */
+  text: string;
+  /** None in a last part that holds what was held back. */
+  tokens: number[];
+}
+
+export interface Generated {
+  text: string;
+  /** Without the one that ended it; with those of a stop sequence. */
+  tokens: number[];
+  promptTokens: number;
+  /** Why it ended: `maxNewTokens`, a stop sequence, or the model's own end. */
+  reason: 'length' | 'stop' | 'end';
+  seed: number;
+  /** Time of the inferences: of the prompt, and of all tokens after the first. */
+  milliseconds: { prompt: number; tokens: number };
+}
+
+export interface TextGeneration {
+  /** Goes on from a text, or from token ids. */
+  (prompt: string | readonly number[], options?: GenerateOptions): Promise<Generated>;
+  /** The same piece by piece: `for await (const { text } of generate.stream(prompt)) …`. Leaving the loop ends it. */
+  stream(
+    prompt: string | readonly number[],
+    options?: GenerateOptions,
+  ): AsyncGenerator<GeneratedPart, Generated, void>;
+  readonly session: Session;
+  /** The tokens of a prompt. */
+  encode(text: string): number[];
+  /** The text of tokens, without special ones. */
+  decode(tokens: readonly number[]): string;
   release(): Promise<void>;
 }
 

@@ -13,6 +13,7 @@ import './page.test.js';
 import './engine.test.js';
 import './contest.test.js';
 import './segments.test.js';
+import './generation.test.js';
 
 declare const process: {
   env: Record<string, string>;

@@ -30,6 +30,10 @@ export async function uses(): Promise<void> {
   );
   const { segments } = await detect(new Float32Array(16000), { threshold: 0.4 });
   void segments[0]?.start;
+  const generate: told.TextGeneration = await asTold.pipeline('text-generation', 'name');
+  for await (const { text } of generate.stream('a', { topP: 0.9 })) {
+    void text;
+  }
   void [classes[0]!.label, lines[0]!.corners[0][0]];
   asTold.cosine(vectors[0]!, vectors[1]!);
   void [found, nothingElse];

@@ -1,13 +1,13 @@
 import type { Encoded, Tokenizer } from '../quern-tokenizer.js';
 import { batches, textInputs, type Batch } from './batching.js';
 import { QuernError, throwIfAborted } from './errors.js';
-import { fetchFile, fetchJson, fileOf } from './manifest.js';
 import { normalize, pool, type Pooling } from './pooling.js';
 import type { Manifest } from './protocol.js';
 import { checkOptions, type SessionOptions } from './options.js';
 import { Session } from './session.js';
 import { findModel, type ModelInput } from './source.js';
 import type { Tensor } from './tensor.js';
+import { noTokenizer, tokenizerJson, type LoadTokenizer } from './tokenizing.js';
 
 export interface PipelineOptions extends SessionOptions {
   /** Address of tokenizer.json, or its parsed contents; default: the manifest's. */
@@ -47,9 +47,6 @@ export interface FeatureExtraction {
   release(): Promise<void>;
 }
 
-/** Loads the tokeniser's file, which only text models need. */
-export type LoadTokenizer = () => Promise<{ Tokenizer: new (json: object) => Tokenizer }>;
-
 /** Texts to vectors, around a model. */
 export async function createPipeline(
   loadTokenizer: LoadTokenizer,
@@ -64,7 +61,7 @@ export async function createPipeline(
   const making = Promise.all([loadTokenizer(), finding]).then(
     async ([{ Tokenizer }, { manifest }]) => ({
       settings: settingsOf(options, manifest),
-      tokenizer: new Tokenizer(await tokenizerJson(options, manifest)),
+      tokenizer: new Tokenizer(await requiredTokenizer(options, manifest)),
     }),
   );
   making.catch(() => undefined); // awaited below
@@ -118,27 +115,15 @@ function positive(name: string, value: number): number {
   return value;
 }
 
-async function tokenizerJson(options: PipelineOptions, manifest: Manifest | null): Promise<object> {
-  if (typeof options.tokenizer === 'object') {
-    return options.tokenizer;
+async function requiredTokenizer(
+  options: PipelineOptions,
+  manifest: Manifest | null,
+): Promise<object> {
+  const json = await tokenizerJson(options, manifest);
+  if (!json) {
+    throw noTokenizer();
   }
-  if (typeof options.tokenizer === 'string') {
-    const url = new URL(options.tokenizer, globalThis.location?.href).href;
-    return (await fetchJson(url, options.signal)) as object;
-  }
-  const file = manifest && fileOf(manifest, 'tokenizer');
-  if (!file) {
-    throw new QuernError(
-      'argument',
-      'The model comes without a tokenizer; give the address of its tokenizer.json in options.tokenizer.',
-    );
-  }
-  const bytes = await fetchFile(file, options.signal);
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as object;
-  } catch (thrown) {
-    throw new QuernError('model', `${file.path} is not JSON.`, { cause: thrown });
-  }
+  return json;
 }
 
 function feature(session: Session, tokenizer: Tokenizer, settings: Settings): FeatureExtraction {

@@ -4,6 +4,7 @@ import { checkOptions, type Progress, type SessionOptions } from './options.js';
 import { Session } from './session.js';
 import { findModel, type Found, type ModelInput } from './source.js';
 import { Tensor } from './tensor.js';
+import { tokenizerJson } from './tokenizing.js';
 import type { Host } from './vision/host.js';
 
 /** A ready-made task, whose file is loaded while its model is found. */
@@ -30,8 +31,8 @@ function hostOf(found: Found, options: SessionOptions): Host {
     manifest,
     error: (code: ErrorCode, message: string, cause?: unknown) =>
       new QuernError(code, message, { cause }),
-    tensor: (data, dims) =>
-      new Tensor(data instanceof BigInt64Array ? 'int64' : 'float32', data, dims),
+    tensor: (data, dims, type) =>
+      new Tensor(type ?? (data instanceof BigInt64Array ? 'int64' : 'float32'), data, dims),
     open: (role, given) => {
       if (given !== undefined) {
         const { server } = checkOptions(options);
@@ -57,6 +58,16 @@ function hostOf(found: Found, options: SessionOptions): Host {
       }
       const file = manifest && fileOf(manifest, role);
       return file ? fetchFile(file, options.signal) : null;
+    },
+    tokenizer: async (given) => {
+      const { signal } = options;
+      const source = { ...(given && { tokenizer: given }), ...(signal && { signal }) };
+      const json = await tokenizerJson(source, manifest);
+      if (!json) {
+        return null;
+      }
+      const { Tokenizer } = await import('../quern-tokenizer.js');
+      return new Tokenizer(json);
     },
   };
 }

@@ -1,20 +1,23 @@
+import type { Tokenizer } from '../../quern-tokenizer.js';
 import type { ErrorCode } from '../errors.js';
 import type { Manifest } from '../protocol.js';
 import type { Session } from '../session.js';
-import type { Tensor } from '../tensor.js';
+import type { Tensor, TensorData, TensorType } from '../tensor.js';
 
-/* What the tasks on images and sounds need of the library. They are a file of their own, which only pages with these load, and import none of it. */
+/* What the tasks on images, sounds and texts need of the library. They are files of their own, which only pages with these load, and import none of it. */
 
 export interface Host {
   manifest: Manifest | null;
   /** The library's exception. */
   error(code: ErrorCode, message: string, cause?: unknown): Error;
-  /** A tensor of f32 or i64. */
-  tensor(data: Float32Array | BigInt64Array, dims: number[]): Tensor;
+  /** A tensor of f32 or i64, unless a type is given. */
+  tensor(data: TensorData | Float32Array | number[], dims: number[], type?: TensorType): Tensor;
   /** Opens the model that a caller gave, or the manifest's file of a role; null if there is neither. */
   open(role: string, given?: unknown): Promise<Session> | null;
   /** The bytes of the manifest's file of a role, or of an address; null if there is neither. */
   file(role: string, given?: string): Promise<ArrayBuffer | null>;
+  /** The tokenizer that a caller gave, or the manifest's; null if there is neither. */
+  tokenizer(given?: string | object): Promise<Tokenizer | null>;
 }
 
 /** How an image becomes the numbers that a model takes: (value / 255 - mean) / std. */

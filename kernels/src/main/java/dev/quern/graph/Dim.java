@@ -11,8 +11,9 @@ import java.util.Map;
  * that are not exact, minima and maxima are opaque factors of it.
  *
  * <p>A symbol stands for the size of an input's axis, which is at least 1: a run refuses 0 ({@link
- * Graph#bind}). That is what {@link #isAtLeast} proves from. Results that do not fit 64 bits, or
- * polynomials of more than {@value #MOST_TERMS} terms, throw {@link ArithmeticException}.
+ * Graph#bind}); those of {@link #symbolOrZero} may be 0. That is what {@link #isAtLeast} proves
+ * from. Results that do not fit 64 bits, or polynomials of more than {@value #MOST_TERMS} terms,
+ * throw {@link ArithmeticException}.
  */
 public final class Dim {
   /** Terms that a polynomial may have; real models need fewer than five. */
@@ -32,7 +33,8 @@ public final class Dim {
     String text();
   }
 
-  private record Symbol(String text) implements Atom {}
+  /** A name of which a number is known that it is never below. */
+  private record Symbol(String text, long least) implements Atom {}
 
   private enum Kind {
     FLOOR,
@@ -67,7 +69,12 @@ public final class Dim {
     if (name.isEmpty()) {
       throw new IllegalArgumentException("a symbol needs a name");
     }
-    return ofAtom(new Symbol(name));
+    return ofAtom(new Symbol(name, 1));
+  }
+
+  /** The size, perhaps 0, that a name stands for; the name is not that of another symbol. */
+  public static Dim symbolOrZero(String name) {
+    return ofAtom(new Symbol(name, 0));
   }
 
   private static Dim ofAtom(Atom atom) {
@@ -259,7 +266,7 @@ public final class Dim {
 
   private static long lowerBound(Atom atom) {
     return switch (atom) {
-      case Symbol symbol -> 1;
+      case Symbol symbol -> symbol.least;
       case Opaque o -> {
         long left = o.left.lowerBound();
         long right = o.right.lowerBound();

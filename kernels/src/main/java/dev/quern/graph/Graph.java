@@ -69,6 +69,9 @@ public record Graph(
       }
       bind(input, dims, symbols);
     }
+    for (Value input : inputs) {
+      checkSums(input, sizes.get(input.name()), symbols);
+    }
     check(symbols);
     return symbols;
   }
@@ -96,30 +99,18 @@ public record Graph(
   }
 
   private static void bind(Value input, long[] dims, Map<String, Long> symbols) {
-    boolean fits = dims.length == input.shape().rank();
+    Shape shape = input.shape();
+    boolean fits = dims.length == shape.rank();
     for (int i = 0; fits && i < dims.length; i++) {
-      Dim declared = input.shape().dim(i);
+      Dim declared = shape.dim(i);
       if (declared.isConstant()) {
         fits = declared.is(dims[i]);
-      } else if (dims[i] < 1) {
+      } else if (dims[i] < (declared.isAtLeast(Dim.ONE) ? 1 : 0)) {
         throw new IllegalArgumentException(
             "axis " + i + " of the input '" + input.name() + "' has the size " + dims[i]);
-      } else {
+      } else if (declared.isSymbol()) {
         Long known = symbols.putIfAbsent(declared.toString(), dims[i]);
-        if (known != null && known != dims[i]) {
-          throw new IllegalArgumentException(
-              "axis "
-                  + i
-                  + " of the input '"
-                  + input.name()
-                  + "' has the size "
-                  + dims[i]
-                  + ", but "
-                  + declared
-                  + " is "
-                  + known
-                  + " in another place");
-        }
+        same(input, i, dims[i], declared, known == null ? dims[i] : known);
       }
     }
     if (!fits) {
@@ -129,7 +120,34 @@ public record Graph(
               + "' has the shape "
               + Arrays.toString(dims)
               + ", but the model wants "
-              + input.shape());
+              + shape);
+    }
+  }
+
+  /** Checks the sizes that are sums of others, once these are known. */
+  private static void checkSums(Value input, long[] dims, Map<String, Long> symbols) {
+    for (int i = 0; i < dims.length; i++) {
+      Dim declared = input.shape().dim(i);
+      if (!declared.isConstant() && !declared.isSymbol()) {
+        same(input, i, dims[i], declared, declared.evaluate(symbols));
+      }
+    }
+  }
+
+  private static void same(Value input, int axis, long size, Dim declared, long known) {
+    if (known != size) {
+      throw new IllegalArgumentException(
+          "axis "
+              + axis
+              + " of the input '"
+              + input.name()
+              + "' has the size "
+              + size
+              + ", but "
+              + declared
+              + " is "
+              + known
+              + " in another place");
     }
   }
 

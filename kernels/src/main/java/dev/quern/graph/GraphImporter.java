@@ -130,10 +130,11 @@ public final class GraphImporter {
       define(tensor.name(), "initializer", () -> define(constant(tensor.name(), tensor)));
       initialized.add(tensor.name());
     }
+    InputSizes sizes = new InputSizes(graph);
     for (OnnxValue input : graph.inputs()) {
       // Before IR version 4, every initializer is listed as an input too.
       if (!initialized.contains(input.name())) {
-        define(input.name(), "input", () -> input(input));
+        define(input.name(), "input", () -> input(input, sizes));
       }
     }
     for (OnnxNode node : graph.nodes()) {
@@ -162,7 +163,7 @@ public final class GraphImporter {
     }
   }
 
-  private void input(OnnxValue input) {
+  private void input(OnnxValue input, InputSizes sizes) {
     if (input.name().isEmpty()) {
       throw new Unsupported("it has no name", "export the model again");
     }
@@ -175,13 +176,7 @@ public final class GraphImporter {
     }
     List<Dim> dims = new ArrayList<>();
     for (OnnxValue.OnnxDim dim : input.dims().get()) {
-      if (dim.value() >= 0) {
-        dims.add(Dim.of(dim.value()));
-      } else if (dim.symbol().isEmpty() || dim.symbol().equals("?")) {
-        dims.add(Dim.symbol(input.name() + "." + dims.size()));
-      } else {
-        dims.add(Dim.symbol(dim.symbol()));
-      }
+      dims.add(sizes.of(input.name(), dims.size(), dim));
     }
     given(new Value(input.name(), input.type(), new Shape(dims)));
   }

@@ -1,6 +1,5 @@
 package dev.quern.runtime;
 
-import dev.quern.graph.Dim;
 import dev.quern.graph.Graph;
 import dev.quern.graph.Shape;
 import dev.quern.graph.Value;
@@ -80,6 +79,12 @@ public final class ModelRunner {
   private boolean timing;
   private Program current;
 
+  /** What the bound run leaves for the next, if it is one of those. */
+  private Kept kept;
+
+  /** The newest program of runs that keep values: their sizes seldom come again. */
+  private Program keeping;
+
   private ModelRunner(Workspace space, Graph graph, Plan plan, Limits limits) {
     this.space = space;
     this.machine = space.machine();
@@ -100,9 +105,12 @@ public final class ModelRunner {
     generation = space.generation();
   }
 
-  /** One record more: a step's end is written as the beginning of the record behind it, too. */
+  /**
+   * One more for runs that keep values, and one record more: a step's end is written as the
+   * beginning of the record behind it, too.
+   */
   private long programBytes() {
-    return ((long) MOST_PROGRAMS * plan.steps().size() + 1) * StepRecord.SIZE;
+    return ((MOST_PROGRAMS + 1L) * plan.steps().size() + 1) * StepRecord.SIZE;
   }
 
   /** Plans a graph of any operators and loads it. */
@@ -164,7 +172,7 @@ public final class ModelRunner {
     double start = machine.now();
     loader.pack(between());
     // Runs that warmed were written before the packers had told what they tell of the weights.
-    for (Program program : programs.values()) {
+    for (Program program : written()) {
       for (int i = 0; i < plan.steps().size(); i++) {
         write(program, i);
       }
@@ -215,12 +223,72 @@ public final class ModelRunner {
     String key = key(symbols);
     Program known = programs.remove(key);
     if (known == null) {
-      known = program(symbols);
+      known = program(symbols, null);
     }
     // The newest stands last; the first is the one to go.
     programs.put(key, known);
     current = known;
+    kept = null;
     return known.flops();
+  }
+
+  /**
+   * What runs leave for the next in linear memory.
+   *
+   * @param pairs names of inputs, and of the outputs that become them
+   * @throws RunException if there are none of these names, or their types differ
+   */
+  public Kept keep(Map<String, String> pairs) {
+    Map<String, Value> inputs = new LinkedHashMap<>();
+    plan.inputs().forEach(input -> inputs.put(input.name(), input));
+    Map<String, Value> outputs = new LinkedHashMap<>();
+    plan.outputs().forEach(output -> outputs.put(output.name(), output));
+    return new Kept(space, inputs, outputs, pairs);
+  }
+
+  /** Gives back what runs have left. */
+  public void drop(Kept old) {
+    if (kept == old) {
+      kept = null;
+      keeping = null;
+    }
+    old.release();
+  }
+
+  /**
+   * Prepares a run that reads what another has left, and leaves its own; {@link #executed} must be
+   * told when it ended well.
+   *
+   * @param inputs dimensions of all inputs, those that were left too
+   * @return floating-point operations of the run
+   * @throws RunException naming the input that does not fit
+   */
+  public double bind(Map<String, long[]> inputs, Kept values) {
+    Map<String, Long> symbols = symbols(inputs);
+    values.makeRoom(symbols);
+    forgetMoved();
+    keeping = null;
+    keeping = program(symbols, values);
+    current = keeping;
+    kept = values;
+    return keeping.flops();
+  }
+
+  /** The bound run has ended well: what it left can be read. */
+  public void executed() {
+    if (kept != null) {
+      kept.turn(bound().symbols());
+      kept = null;
+    }
+  }
+
+  /** Programs whose records are in memory. */
+  private List<Program> written() {
+    List<Program> all = new ArrayList<>(programs.values());
+    if (keeping != null) {
+      all.add(keeping);
+    }
+    return all;
   }
 
   /**
@@ -329,8 +397,9 @@ public final class ModelRunner {
     int before = machine.memory().getInt(Control.THREADS);
     try {
       Map<String, long[]> guess = new LinkedHashMap<>();
+      Map<String, Long> symbols = guess();
       for (Value input : plan.inputs()) {
-        guess.put(input.name(), guess(input.shape()));
+        guess.put(input.name(), input.shape().evaluate(symbols));
       }
       bind(guess);
       for (Value input : plan.inputs()) {
@@ -354,14 +423,18 @@ public final class ModelRunner {
     }
   }
 
-  /** Dimensions of an input to warm with: one sample, few of whatever else is not known. */
-  private static long[] guess(Shape shape) {
-    long[] dims = new long[shape.rank()];
-    for (int i = 0; i < dims.length; i++) {
-      Dim dim = shape.dim(i);
-      dims[i] = dim.isConstant() ? dim.constant() : i == 0 ? 1 : WARM_SIZE;
+  /** Sizes to warm with: one sample, few of whatever else is not known. */
+  private Map<String, Long> guess() {
+    Map<String, Long> symbols = new LinkedHashMap<>();
+    for (Value input : plan.inputs()) {
+      Shape shape = input.shape();
+      for (int i = 0; i < shape.rank(); i++) {
+        if (shape.dim(i).isSymbol()) {
+          symbols.putIfAbsent(shape.dim(i).toString(), i == 0 ? 1L : WARM_SIZE);
+        }
+      }
     }
-    return dims;
+    return symbols;
   }
 
   private long bytes(Value value) {
@@ -423,7 +496,7 @@ public final class ModelRunner {
 
   // --- programs ---
 
-  private Program program(Map<String, Long> symbols) {
+  private Program program(Map<String, Long> symbols, Kept values) {
     long scratch = 0;
     int count = plan.steps().size();
     int[] rows = new int[count];
@@ -447,28 +520,49 @@ public final class ModelRunner {
     for (Activation activation : plan.activations()) {
       sizes[activation.id()] = activation.bytes().evaluate(symbols);
     }
-    Arena arena = Arena.place(plan.activations(), sizes);
     space.needScratch(scratch);
     forgetMoved();
-    long arenaAt = space.arena(arena.bytes());
-    long[] addresses = new long[sizes.length];
-    for (int i = 0; i < addresses.length; i++) {
-      addresses[i] = arenaAt + arena.offset(i);
-    }
-    if (programs.size() == MOST_PROGRAMS) {
-      outdate();
-      String oldest = programs.keySet().iterator().next();
-      freePrograms.add(programs.remove(oldest).address());
-    }
-    int address =
-        freePrograms.isEmpty()
-            ? (int) (programsAt + (long) programs.size() * count * StepRecord.SIZE)
-            : freePrograms.removeLast();
+    long[] addresses = addresses(sizes, values);
+    int address = values == null ? freeAddress() : programAddress(MOST_PROGRAMS);
     Program program = new Program(address, symbols, addresses, rows, schedules, flops);
     for (int i = 0; i < count; i++) {
       write(program, i);
     }
     return program;
+  }
+
+  /** The addresses of activations of these sizes: in the arena, or where values are kept. */
+  private long[] addresses(long[] sizes, Kept values) {
+    if (values != null) {
+      for (Map.Entry<String, String> pair : values.pairs().entrySet()) {
+        sizes[plan.places().get(pair.getKey())] = 0;
+        sizes[plan.places().get(pair.getValue())] = 0;
+      }
+    }
+    Arena arena = Arena.place(plan.activations(), sizes);
+    long arenaAt = space.arena(arena.bytes());
+    long[] addresses = new long[sizes.length];
+    for (int i = 0; i < addresses.length; i++) {
+      addresses[i] = arenaAt + arena.offset(i);
+    }
+    if (values != null) {
+      values.place(plan.places(), addresses);
+    }
+    return addresses;
+  }
+
+  private int programAddress(int index) {
+    return (int) (programsAt + (long) index * plan.steps().size() * StepRecord.SIZE);
+  }
+
+  /** Room for another program, whose sizes may come again. */
+  private int freeAddress() {
+    if (programs.size() == MOST_PROGRAMS) {
+      outdate();
+      String oldest = programs.keySet().iterator().next();
+      freePrograms.add(programs.remove(oldest).address());
+    }
+    return freePrograms.isEmpty() ? programAddress(programs.size()) : freePrograms.removeLast();
   }
 
   /** Forgets the programs whose addresses are wrong, because the arena has moved. */
@@ -477,6 +571,7 @@ public final class ModelRunner {
       generation = space.generation();
       programs.clear();
       freePrograms.clear();
+      keeping = null;
       current = null;
       outdate();
     }
@@ -551,8 +646,17 @@ public final class ModelRunner {
       return chosen;
     }
     int k = kernel.k() > 0 ? kernel.steps() : 64;
-    int n = kernel.n() > 0 ? kernel.n() : (int) Math.max(1, work.columns().evaluate(symbols));
+    int n = kernel.n() > 0 ? kernel.n() : columns(work.columns().evaluate(symbols));
     return heuristic(k, n, bucket, kernel.format());
+  }
+
+  /** Rounded up so that a sequence that gets longer step by step seldom brings other kernels. */
+  private static int columns(long columns) {
+    int rounded = 4;
+    while (rounded < columns && rounded < 1 << 30) {
+      rounded *= 2;
+    }
+    return rounded;
   }
 
   /** The heuristic weighs all tiles: its answers are kept. */
@@ -604,7 +708,7 @@ public final class ModelRunner {
     String signature = kernel.signature();
     table.install(List.of(new Wanted(kernel, signature, schedule)));
     adopted.put(key(signature, bucket), schedule);
-    for (Program program : programs.values()) {
+    for (Program program : written()) {
       for (int i = 0; i < program.schedules().length; i++) {
         if (signatures[i].equals(signature) && program.bucket(i) == bucket) {
           setSchedule(program, i, schedule);
@@ -627,7 +731,7 @@ public final class ModelRunner {
         return true;
       }
     }
-    for (Program program : programs.values()) {
+    for (Program program : written()) {
       for (int i = 0; i < program.schedules().length; i++) {
         if (signatures[i].equals(signature)
             && MatmulKernel.compiled(program.schedules()[i]).equals(code)) {
@@ -641,7 +745,7 @@ public final class ModelRunner {
   /** Switches the clock on or off in the records of all programs. */
   public void timeSteps(boolean on) {
     timing = on;
-    for (Program program : programs.values()) {
+    for (Program program : written()) {
       for (int i = 0; i < plan.steps().size(); i++) {
         machine.memory().putInt(record(program, i) + StepRecord.FLAGS, on ? StepRecord.TIMED : 0);
       }

@@ -25,6 +25,7 @@ public final class Bundle {
           new Entry("quern-tokenizer", "src/main/js/quern-tokenizer.ts"),
           new Entry("quern-vision", "src/main/js/quern-vision.ts"),
           new Entry("quern-audio", "src/main/js/quern-audio.ts"),
+          new Entry("quern-text", "src/main/js/quern-text.ts"),
           new Entry("quern-worker", "src/main/js/engine/worker.js"),
           new Entry("quern-gpu", "src/main/js/engine/gpu.js"),
           new Entry("quern-compute", "src/main/js/engine/compute.js"),
@@ -44,6 +45,7 @@ public final class Bundle {
           "./quern-tokenizer.js",
           "./quern-vision.js",
           "./quern-audio.js",
+          "./quern-text.js",
           "./quern-gpu.js",
           "../quern.js",
           "./engine/*");

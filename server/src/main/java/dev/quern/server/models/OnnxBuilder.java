@@ -14,68 +14,127 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
 
-/** Writes an ONNX file of operator set 13, node by node; all values are f32. */
-final class OnnxBuilder {
+/** Writes an ONNX file of operator set 13, node by node. */
+public final class OnnxBuilder {
   private static final int OPSET = 13;
 
   /** ONNX 1.8, which brought operator set 13. */
   private static final int IR_VERSION = 7;
 
+  private static final String MICROSOFT = "com.microsoft";
+
   private final GraphProto.Builder graph;
 
-  OnnxBuilder(String name) {
+  public OnnxBuilder(String name) {
     graph = GraphProto.newBuilder().setName(name);
   }
 
   /**
+   * An input of f32.
+   *
    * @param dims whole numbers, or a name for a dimension that is known at run time only
    */
-  OnnxBuilder input(String name, Object... dims) {
-    graph.addInput(value(name, dims));
+  public OnnxBuilder input(String name, Object... dims) {
+    graph.addInput(value(name, TensorProto.DataType.FLOAT_VALUE, dims));
     return this;
   }
 
-  OnnxBuilder output(String name, Object... dims) {
-    graph.addOutput(value(name, dims));
+  /** An input of i64. */
+  public OnnxBuilder integerInput(String name, Object... dims) {
+    graph.addInput(value(name, TensorProto.DataType.INT64_VALUE, dims));
+    return this;
+  }
+
+  /** An output of f32. */
+  public OnnxBuilder output(String name, Object... dims) {
+    graph.addOutput(value(name, TensorProto.DataType.FLOAT_VALUE, dims));
     return this;
   }
 
   /** A constant of f32. */
-  OnnxBuilder constant(String name, float[] values, int... dims) {
+  public OnnxBuilder constant(String name, float[] values, int... dims) {
     ByteBuffer bytes = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
     bytes.asFloatBuffer().put(values);
+    return constant(name, TensorProto.DataType.FLOAT_VALUE, bytes, dims);
+  }
+
+  /** A constant of i64. */
+  public OnnxBuilder constant(String name, long[] values, int... dims) {
+    ByteBuffer bytes = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asLongBuffer().put(values);
+    return constant(name, TensorProto.DataType.INT64_VALUE, bytes, dims);
+  }
+
+  /** A constant of bool. */
+  public OnnxBuilder constant(String name, boolean[] values, int... dims) {
+    ByteBuffer bytes = ByteBuffer.allocate(values.length);
+    for (boolean value : values) {
+      bytes.put((byte) (value ? 1 : 0));
+    }
+    return constant(name, TensorProto.DataType.BOOL_VALUE, bytes.flip(), dims);
+  }
+
+  private OnnxBuilder constant(String name, int type, ByteBuffer bytes, int... dims) {
     TensorProto.Builder tensor = TensorProto.newBuilder();
     for (int dim : dims) {
       tensor.addDims(dim);
     }
     graph.addInitializer(
-        tensor
-            .setName(name)
-            .setDataType(TensorProto.DataType.FLOAT_VALUE)
-            .setRawData(ByteString.copyFrom(bytes)));
+        tensor.setName(name).setDataType(type).setRawData(ByteString.copyFrom(bytes)));
     return this;
   }
 
   /** A node of one output, named as that. */
-  OnnxBuilder node(String op, String output, List<String> inputs, AttributeProto... attributes) {
+  public OnnxBuilder node(
+      String op, String output, List<String> inputs, AttributeProto... attributes) {
+    return node("", op, List.of(output), inputs, attributes);
+  }
+
+  /** A node of several outputs, named as the first. */
+  public OnnxBuilder node(
+      String op, List<String> outputs, List<String> inputs, AttributeProto... attributes) {
+    return node("", op, outputs, inputs, attributes);
+  }
+
+  /** A node of an operator that ONNX Runtime adds. */
+  public OnnxBuilder contrib(
+      String op, List<String> outputs, List<String> inputs, AttributeProto... attributes) {
+    return node(MICROSOFT, op, outputs, inputs, attributes);
+  }
+
+  private OnnxBuilder node(
+      String domain,
+      String op,
+      List<String> outputs,
+      List<String> inputs,
+      AttributeProto... attributes) {
     graph.addNode(
         NodeProto.newBuilder()
+            .setDomain(domain)
             .setOpType(op)
-            .setName(output)
+            .setName(outputs.getFirst())
             .addAllInput(inputs)
-            .addOutput(output)
+            .addAllOutput(outputs)
             .addAllAttribute(List.of(attributes)));
     return this;
   }
 
-  static AttributeProto ints(String name, List<Integer> values) {
+  public static AttributeProto real(String name, float value) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.FLOAT)
+        .setF(value)
+        .build();
+  }
+
+  public static AttributeProto ints(String name, List<Integer> values) {
     AttributeProto.Builder attribute =
         AttributeProto.newBuilder().setName(name).setType(AttributeProto.AttributeType.INTS);
     values.forEach(attribute::addInts);
     return attribute.build();
   }
 
-  static AttributeProto integer(String name, long value) {
+  public static AttributeProto integer(String name, long value) {
     return AttributeProto.newBuilder()
         .setName(name)
         .setType(AttributeProto.AttributeType.INT)
@@ -83,17 +142,18 @@ final class OnnxBuilder {
         .build();
   }
 
-  byte[] bytes() {
+  public byte[] bytes() {
     return ModelProto.newBuilder()
         .setIrVersion(IR_VERSION)
         .setProducerName("quern")
         .addOpsetImport(OperatorSetIdProto.newBuilder().setDomain("").setVersion(OPSET))
+        .addOpsetImport(OperatorSetIdProto.newBuilder().setDomain(MICROSOFT).setVersion(1))
         .setGraph(graph)
         .build()
         .toByteArray();
   }
 
-  private static ValueInfoProto value(String name, Object... dims) {
+  private static ValueInfoProto value(String name, int type, Object... dims) {
     TensorShapeProto.Builder shape = TensorShapeProto.newBuilder();
     for (Object dim : dims) {
       if (dim instanceof String symbol) {
@@ -106,10 +166,7 @@ final class OnnxBuilder {
         .setName(name)
         .setType(
             TypeProto.newBuilder()
-                .setTensorType(
-                    TypeProto.Tensor.newBuilder()
-                        .setElemType(TensorProto.DataType.FLOAT_VALUE)
-                        .setShape(shape)))
+                .setTensorType(TypeProto.Tensor.newBuilder().setElemType(type).setShape(shape)))
         .build();
   }
 }

@@ -1,0 +1,155 @@
+package dev.quern.e2e.site;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.quern.e2e.browser.BrowserKind;
+import dev.quern.e2e.browser.Page;
+import dev.quern.e2e.browser.TestBrowsers;
+import dev.quern.e2e.data.TensorData;
+import dev.quern.e2e.harness.Front;
+import dev.quern.e2e.harness.Harness;
+import dev.quern.e2e.models.CopyingDecoder;
+import dev.quern.e2e.models.Greedy;
+import dev.quern.e2e.oracle.Oracle;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** A decoder whose continuation is known says it, token by token, in each browser. */
+@InEachBrowser
+class GenerationTest {
+  private static final Duration LOADING = Duration.ofMinutes(1);
+
+  /** Largest difference of a score; scores reach 12. */
+  private static final float TOLERANCE = 1e-3f;
+
+  /** Tokens that follow one another again and again; two of them are parts of characters. */
+  private static final String ROUND = " green caf\u00e9 \ud83c\udf0d blue red";
+
+  private static final String GENERATE =
+      """
+      (async () => {
+        const { pipeline } = await import('/quern.js');
+        const generate = await pipeline('text-generation', 'MODEL', { tokenizer: 'TOKENIZER', tune: false });
+        const prompt = 'go red' + ROUND;
+        const answer = {};
+        try {
+          const whole = await generate(prompt, { maxNewTokens: 44 });
+          answer.text = whole.text;
+          answer.reason = whole.reason;
+          answer.count = whole.tokens.length;
+          answer.parts = [];
+          for await (const { text } of generate.stream(prompt, { maxNewTokens: 44 })) answer.parts.push(text);
+          const stopped = await generate(prompt, { stop: [' blue'] });
+          answer.stopped = [stopped.text, stopped.reason];
+          const ended = await generate([3, 4, 5, 0, 3, 4], { maxNewTokens: 44 });
+          answer.ended = [ended.tokens, ended.reason];
+          const drawn = async (seed) => (await generate(prompt, { temperature: 5, seed, maxNewTokens: 16 })).tokens.join();
+          answer.drawn = [await drawn(1), await drawn(1), await drawn(2)];
+          const controller = new AbortController();
+          let heard = 0;
+          try {
+            for await (const part of generate.stream(prompt, { signal: controller.signal, maxNewTokens: 44 })) {
+              if (++heard === 3) controller.abort();
+            }
+            answer.aborted = 'not';
+          } catch (error) {
+            answer.aborted = error.code + ' after ' + heard;
+          }
+          answer.wrong = await generate(prompt, { topP: 2 }).catch(({ code, message }) => code + ': ' + message);
+          answer.again = (await generate(prompt, { maxNewTokens: 44 })).text === answer.text;
+          return answer;
+        } finally {
+          await generate.release();
+        }
+      })()\
+      """;
+
+  private final BrowserKind kind;
+
+  GenerationTest(BrowserKind kind) {
+    this.kind = kind;
+  }
+
+  @Test
+  void writesWhatItWasBuiltToWrite() {
+    String model = Front.PREFIX + "decoder.onnx";
+    String tokenizer = Front.PREFIX + "decoder.json";
+    Front front = Site.front(true);
+    front.serve(model, "application/octet-stream", CopyingDecoder.file(), Map.of());
+    byte[] json = CopyingDecoder.tokenizer().getBytes(StandardCharsets.UTF_8);
+    front.serve(tokenizer, "application/json", json, Map.of());
+    try (Page page = TestBrowsers.get(kind).open(front.origin() + "/embed/index.html")) {
+      String script =
+          GENERATE
+              .replace("MODEL", model)
+              .replace("TOKENIZER", tokenizer)
+              .replace("ROUND", JsonMapper.shared().writeValueAsString(ROUND));
+      check(JsonMapper.shared().readTree(page.evaluate(script, LOADING)));
+      assertThat(page.errors()).isEmpty();
+    } finally {
+      front.withdraw(model);
+      front.withdraw(tokenizer);
+    }
+  }
+
+  private static void check(JsonNode answer) {
+    // A round is eleven tokens: four words, a space, and six bytes of the other characters.
+    assertThat(answer.get("count").asInt()).isEqualTo(44);
+    String text = answer.get("text").asString();
+    assertThat(text).isEqualTo(ROUND.repeat(4));
+    assertThat(answer.get("reason").asString()).isEqualTo("length");
+    List<String> parts = answer.get("parts").valueStream().map(JsonNode::asString).toList();
+    assertThat(String.join("", parts)).isEqualTo(text);
+    assertThat(parts).contains("\u00e9", "", "\ud83c\udf0d").doesNotContain("\ufffd");
+    assertThat(answer.get("stopped").toString())
+        .isEqualTo("[\" green caf\u00e9 \ud83c\udf0d\",\"stop\"]");
+    assertThat(answer.get("ended").toString()).isEqualTo("[[5],\"end\"]");
+    JsonNode drawn = answer.get("drawn");
+    assertThat(drawn.get(0)).isEqualTo(drawn.get(1)).isNotEqualTo(drawn.get(2));
+    assertThat(answer.get("aborted").asString()).isEqualTo("aborted after 3");
+    assertThat(answer.get("wrong").asString()).startsWith("argument: topP is 2");
+    assertThat(answer.get("again").asBoolean()).isTrue();
+  }
+
+  @Test
+  void scoresOfEachStepAreThoseOfOnnxRuntime(@TempDir Path folder) throws Exception {
+    Path file = Files.write(folder.resolve("decoder.onnx"), CopyingDecoder.file());
+    List<Integer> prompt = new ArrayList<>(IntStream.range(1, 13).boxed().toList());
+    prompt.add(1);
+    try (Harness harness = Site.harness(TestBrowsers.get(kind), true);
+        Harness.Loaded model = harness.session(file, Site.fixed());
+        Oracle oracle = new Oracle(CopyingDecoder.file())) {
+      Greedy kept =
+          new Greedy(
+              inputs -> {
+                Map<String, TensorData> expected = oracle.run(inputs);
+                Map<String, TensorData> got = model.run(inputs).tensors();
+                expected.forEach((name, tensor) -> {
+                  assertThat(got.get(name).shape()).as(name).isEqualTo(tensor.shape());
+                  assertThat(got.get(name).floats())
+                      .as(name)
+                      .usingComparatorWithPrecision(TOLERANCE)
+                      .containsExactly(tensor.floats());
+                });
+                return got;
+              },
+              CopyingDecoder.SIZES);
+      List<Integer> said = kept.kept(prompt, 6);
+      assertThat(said).containsExactly(2, 3, 4, 5, 6, 7);
+      assertThat(
+              new Greedy(inputs -> model.run(inputs).tensors(), CopyingDecoder.SIZES)
+                  .afresh(prompt, 6))
+          .isEqualTo(said);
+    }
+  }
+}

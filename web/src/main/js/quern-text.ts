@@ -1,0 +1,3 @@
+/* The tasks that write text: a file of its own, because only pages that generate text need it. */
+
+export { textGeneration } from './sdk/text/generation.js';

@@ -1,0 +1,109 @@
+import type { Session } from '../session.js';
+import type { Tensor, TensorType } from '../tensor.js';
+import type { Host } from '../vision/host.js';
+
+/* A decoder's network as Hugging Face's Optimum exports it: tokens, and keys and values of those before, to scores of the next. */
+
+const PAST = 'past_key_values.';
+const PRESENT = 'present.';
+const PLAIN = ['input_ids', 'attention_mask', 'position_ids'];
+
+export interface Step {
+  /** Scores of all tokens for the next place; the caller's own. */
+  logits: Float32Array;
+  milliseconds: number;
+}
+
+/** What one text keeps from step to step. */
+export interface Kept {
+  /** Scores after these tokens, which follow those of the steps before. */
+  step(tokens: readonly number[], signal: AbortSignal | undefined): Promise<Step>;
+  end(): void;
+}
+
+/** A network of which one text after the other asks scores. */
+export class Decoder {
+  readonly #host: Host;
+  readonly #session: Session;
+  readonly #types: Map<string, TensorType>;
+  /** Of what came before nothing, by the name of the input. */
+  readonly #nothing: Record<string, Tensor> = {};
+
+  constructor(host: Host, session: Session) {
+    this.#host = host;
+    this.#session = session;
+    this.#types = new Map(session.inputs.map(({ name, type }) => [name, type]));
+    this.#check();
+    for (const { name, type, dims } of session.inputs) {
+      if (name.startsWith(PAST)) {
+        const sizes = dims.map((dim, axis) => (typeof dim === 'number' ? dim : axis === 0 ? 1 : 0));
+        this.#nothing[name] = host.tensor([], sizes, type);
+      }
+    }
+  }
+
+  #check(): void {
+    const outputs = this.#session.outputNames;
+    const wrong = [...this.#types.keys()].filter((name) =>
+      name.startsWith(PAST) ? !outputs.includes(presentOf(name)) : !PLAIN.includes(name),
+    );
+    const { type } = this.#session.outputs.find(({ name }) => name === 'logits') ?? {};
+    if (!this.#types.has('input_ids') || wrong.length > 0 || type !== 'float32') {
+      throw this.#host.error(
+        'model',
+        `A decoder has the inputs ${PLAIN.join(', ')} and ${PAST}… and the outputs logits of float32 and ${PRESENT}…, as Optimum exports it with past; this model has ${[...this.#types.keys()].join(', ')} and ${outputs.join(', ')}. Use Session for it.`,
+      );
+    }
+  }
+
+  /** Begins a text. */
+  begin(): Kept {
+    let past = this.#nothing;
+    let before = 0;
+    const all: number[] = [];
+    const cached = Object.keys(past).length > 0;
+    return {
+      step: async (tokens, signal) => {
+        all.push(...tokens);
+        // Without keys and values to keep, all tokens are read again.
+        const fresh = cached ? tokens : all;
+        const { outputs, milliseconds } = await this.#session.measure(
+          { ...this.#inputs(fresh, cached ? before : 0), ...past },
+          signal ? { signal } : {},
+        );
+        before += tokens.length;
+        past = Object.fromEntries(
+          Object.keys(past).map((name) => [name, outputs[presentOf(name)]!]),
+        );
+        return { logits: last(outputs['logits']!), milliseconds };
+      },
+      end: () => {
+        past = this.#nothing;
+      },
+    };
+  }
+
+  #inputs(tokens: readonly number[], before: number): Record<string, Tensor> {
+    const inputs: Record<string, Tensor> = {};
+    const add = (name: string, values: number[]) => {
+      const type = this.#types.get(name);
+      if (type) {
+        inputs[name] = this.#host.tensor(values, [1, values.length], type);
+      }
+    };
+    add('input_ids', [...tokens]);
+    add('attention_mask', new Array<number>(before + tokens.length).fill(1));
+    add(
+      'position_ids',
+      tokens.map((_, i) => before + i),
+    );
+    return inputs;
+  }
+}
+
+const presentOf = (past: string) => PRESENT + past.slice(PAST.length);
+
+/** The scores after the last token, of [1, seq, vocabulary]. */
+function last({ data, dims }: Tensor): Float32Array {
+  return (data as Float32Array).slice(data.length - dims[dims.length - 1]!);
+}
