@@ -13,6 +13,7 @@ export { QuernError } from './sdk/errors.js';
 export { Tensor } from './sdk/tensor.js';
 export { capabilities } from './sdk/opening.js';
 export { Session, forget } from './sdk/session.js';
+export { State } from './sdk/state.js';
 export { cosine } from './sdk/pooling.js';
 
 const vision = () => import('./quern-vision.js');

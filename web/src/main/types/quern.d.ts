@@ -206,6 +206,20 @@ export interface SessionOptions {
   server?: string;
 }
 
+/**
+ * What a run leaves for the next one, such as a decoder's keys and values: outputs, and the inputs that they become. The first run is given
+ * these inputs, the next ones are not; `run` returns none of these outputs. Where the engine can, they stay in its memory.
+ *
+ * A session keeps one state there: a run that begins another one makes it be forgotten, and `kept` false.
+ */
+export class State {
+  /** Names of inputs, and of the outputs that become them. */
+  constructor(pairs: Readonly<Record<string, string>>);
+  readonly pairs: Readonly<Record<string, string>>;
+  /** Whether a run has left what the next one reads. */
+  get kept(): boolean;
+}
+
 export interface RunOptions {
   /** Cancels the run: between two steps where memory is shared, otherwise when the run would start. */
   signal?: AbortSignal;
@@ -216,6 +230,8 @@ export interface RunOptions {
    * ten times its size. One that is of another type or other sizes than the output is left alone. What `run` returns counts.
    */
   into?: Record<string, Tensor>;
+  /** What runs leave for one another. */
+  state?: State;
   /** Milliseconds after which the engine counts as dead and the session ends; default ten minutes. */
   timeout?: number;
 }

@@ -176,6 +176,7 @@ export class Session {
       outputs: named(created.outputs),
       device: this.capabilities.device,
       threads: this.threads,
+      keeps: created.keeps && !this.gpu?.leads,
       capabilities: this.capabilities,
       memory: features.shared ? memory : null,
       phases,
@@ -257,10 +258,13 @@ export class Session {
     this.notify({ type: 'progress', phase, loaded, total });
   }
 
-  run({ id, inputs, outputs }) {
+  run({ id, inputs, outputs, keep }) {
     this.admit(id);
     const given = describeInputs(inputs);
-    if (!this.gpu || this.gpu.settled(given.described)) return this.runOnCpu(given, outputs);
+    // What stays in the engine's memory is the CPU's to use.
+    if (keep || !this.gpu || this.gpu.settled(given.described)) {
+      return this.runOnCpu(given, outputs, keep);
+    }
     // One after the other, for they share the buffers and the bound run.
     const turn = this.turn.then(() => this.runOnGpu(id, given, outputs));
     this.turn = turn.catch(() => {}); // told to whom asked
@@ -292,10 +296,12 @@ export class Session {
     this.admit(id);
   }
 
-  runOnCpu({ described, views }, outputs) {
+  /** `keep`: names of inputs, and of the outputs that stay in memory to become them in the next run. */
+  runOnCpu({ described, views }, outputs, keep) {
     const start = performance.now();
     this.machine.setInputs(views);
-    const result = call(this.engine, 'run', { inputs: described, outputs: outputs ?? null });
+    const request = { inputs: described, outputs: outputs ?? null, keep: keep ?? {} };
+    const result = call(this.engine, 'run', request);
     const tensors = takeOutputs(result.outputs, this.machine);
     const milliseconds = performance.now() - start;
     this.forward(result.events);

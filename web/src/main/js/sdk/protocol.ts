@@ -142,6 +142,8 @@ export interface CreateReply {
   outputs: ValueInfo[];
   device: Device;
   threads: number;
+  /** Whether outputs may stay in the engine to be inputs of the next run. */
+  keeps: boolean;
   capabilities: Capabilities;
   /** Where it is shared: the kernels' memory. */
   memory: WebAssembly.Memory | null;
@@ -227,7 +229,12 @@ export interface Requests {
   };
   create: { carries: CreateRequest; value: CreateReply };
   run: {
-    carries: { inputs: Record<string, WireTensor>; outputs: string[] | null };
+    carries: {
+      inputs: Record<string, WireTensor>;
+      outputs: string[] | null;
+      /** Names of inputs, and of the outputs that become them in the next run. */
+      keep?: Record<string, string>;
+    };
     value: RunReply;
   };
   /** Runs a program whose inputs lie in shared memory; a status that is not 0 tells that it failed. */

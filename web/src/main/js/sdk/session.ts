@@ -23,6 +23,7 @@ import type {
   ValueInfo,
 } from './protocol.js';
 import { findModel, type Found, type ModelInput } from './source.js';
+import { State } from './state.js';
 import { Repeats, type Ran, type EngineWorker } from './repeats.js';
 import type { Telemetry } from './telemetry.js';
 import { Tensor, fromWireTensor, toWire } from './tensor.js';
@@ -36,6 +37,8 @@ export interface RunOptions {
    * its size. One that is of another type or other sizes than the output is left alone. What `run` returns counts.
    */
   into?: Record<string, Tensor>;
+  /** What runs leave for one another; see State. */
+  state?: State;
   /** Milliseconds after which the engine counts as dead and the session ends. */
   timeout?: number;
 }
@@ -99,6 +102,8 @@ export class Session extends EventTarget {
   readonly #leaveCores = joinCores();
   #tune: boolean;
   #reported = false;
+  /** The state that the engine holds. */
+  #state: State | null = null;
   #queue: Promise<unknown> = Promise.resolve();
   #released: QuernError | null = null;
 
@@ -185,14 +190,16 @@ export class Session extends EventTarget {
 
   /** Runs the model like `run`, and says how long it took. */
   async measure(inputs: Record<string, Tensor>, options: RunOptions = {}): Promise<Measured> {
-    this.#checkInputs(inputs);
+    this.#checkInputs(inputs, options.state);
     this.#checkInto(options.into ?? {});
     throwIfAborted(options.signal);
     const turn = this.#queue.then(() =>
       holdingCores(async () => {
         throwIfAborted(options.signal);
         const started = performance.now();
-        const ran = (await this.#repeat(inputs, options)) ?? (await this.#runAnew(inputs, options));
+        const ran = options.state
+          ? await this.#runKeeping(inputs, options, options.state)
+          : ((await this.#repeat(inputs, options)) ?? (await this.#runAnew(inputs, options)));
         return { ...ran, roundTrip: performance.now() - started };
       }),
     );
@@ -220,13 +227,46 @@ export class Session extends EventTarget {
       : null;
   }
 
-  async #runAnew(inputs: Record<string, Tensor>, options: RunOptions): Promise<Ran> {
+  /** A run that reads what the one before has left. */
+  async #runKeeping(
+    inputs: Record<string, Tensor>,
+    options: RunOptions,
+    state: State,
+  ): Promise<Ran> {
+    // Another run may have had its turn since the inputs were checked.
+    this.#checkInputs(inputs, state);
+    const presents = Object.values(state.pairs);
+    const wanted = (options.outputs ?? this.outputNames).filter((n) => !presents.includes(n));
+    if (!this.#created.keeps) {
+      const all = { ...State.tensors(state), ...inputs };
+      const asked = { ...options, outputs: [...wanted, ...presents] };
+      const ran = await this.#runAnew(all, asked);
+      State.keep(state, ran.outputs);
+      const outputs = Object.fromEntries(wanted.map((name) => [name, ran.outputs[name]!]));
+      return { ...ran, outputs };
+    }
+    const begins = Object.keys(state.pairs).some((name) => inputs[name]);
+    if (begins && this.#state) {
+      State.forget(this.#state);
+      this.#state = null;
+    }
+    const ran = await this.#runAnew(inputs, { ...options, outputs: wanted }, state.pairs);
+    State.keep(state, {});
+    this.#state = state;
+    return ran;
+  }
+
+  async #runAnew(
+    inputs: Record<string, Tensor>,
+    options: RunOptions,
+    keep?: Record<string, string>,
+  ): Promise<Ran> {
     const wanted = options.outputs ?? null;
     const wire = Object.fromEntries(Object.entries(inputs).map(([n, t]) => [n, toWire(t)]));
     const transfer = Object.values(wire).map((tensor) => tensor.data.buffer as ArrayBuffer);
     const { outputs, prepared, threads, ...timing } = await this.#channel.request(
       'run',
-      { inputs: wire, outputs: wanted },
+      { inputs: wire, outputs: wanted, ...(keep && { keep }) },
       { ...this.#requestOptions(options), transfer },
     );
     this.#created.threads = threads;
@@ -302,14 +342,19 @@ export class Session extends EventTarget {
       .catch(() => undefined);
   }
 
-  #checkInputs(inputs: Record<string, Tensor>): void {
+  #checkInputs(inputs: Record<string, Tensor>, state?: State): void {
     const closed = this.#released ?? this.#channel.closed;
     if (closed) {
       throw closed;
     }
-    const problems: string[] = [];
+    const problems: string[] = state ? this.#stateProblems(state) : [];
+    const left = state?.kept ? state.pairs : {};
+    const begins = Object.keys(left).some((name) => inputs?.[name]);
     for (const { name, type, dims } of this.#created.inputs) {
       const tensor = inputs?.[name];
+      if (!tensor && !begins && left[name]) {
+        continue; // the run before has left it
+      }
       if (!(tensor instanceof Tensor)) {
         problems.push(`input "${name}" (${type} [${dims.join(', ')}]) is missing or not a Tensor`);
         continue;
@@ -333,6 +378,13 @@ export class Session extends EventTarget {
     if (problems.length > 0) {
       throw new QuernError('input', `The model cannot run: ${problems.join('; ')}.`, { problems });
     }
+  }
+
+  #stateProblems({ pairs }: State): string[] {
+    const { inputNames, outputNames } = this;
+    return Object.entries(pairs)
+      .filter(([input, output]) => !inputNames.includes(input) || !outputNames.includes(output))
+      .map(([input, output]) => `the model has no input "${input}" or no output "${output}"`);
   }
 
   #checkInto(into: Record<string, Tensor>): void {

@@ -3,6 +3,7 @@ import { fetchBytes, fetchFile, fileOf } from './manifest.js';
 import { checkOptions, type Progress, type SessionOptions } from './options.js';
 import { Session } from './session.js';
 import { findModel, type Found, type ModelInput } from './source.js';
+import { State } from './state.js';
 import { Tensor } from './tensor.js';
 import { tokenizerJson } from './tokenizing.js';
 import type { Host } from './vision/host.js';
@@ -33,6 +34,7 @@ function hostOf(found: Found, options: SessionOptions): Host {
       new QuernError(code, message, { cause }),
     tensor: (data, dims, type) =>
       new Tensor(type ?? (data instanceof BigInt64Array ? 'int64' : 'float32'), data, dims),
+    state: (pairs) => new State(pairs),
     open: (role, given) => {
       if (given !== undefined) {
         const { server } = checkOptions(options);

@@ -18,7 +18,6 @@ export interface Step {
 export interface Kept {
   /** Scores after these tokens, which follow those of the steps before. */
   step(tokens: readonly number[], signal: AbortSignal | undefined): Promise<Step>;
-  end(): void;
 }
 
 /** A network of which one text after the other asks scores. */
@@ -58,27 +57,26 @@ export class Decoder {
 
   /** Begins a text. */
   begin(): Kept {
-    let past = this.#nothing;
-    let before = 0;
-    const all: number[] = [];
-    const cached = Object.keys(past).length > 0;
+    const pairs = Object.keys(this.#nothing).map((name) => [name, presentOf(name)]);
+    const state = pairs.length > 0 ? this.#host.state(Object.fromEntries(pairs)) : undefined;
+    let before: number[] = [];
     return {
       step: async (tokens, signal) => {
-        all.push(...tokens);
-        // Without keys and values to keep, all tokens are read again.
-        const fresh = cached ? tokens : all;
-        const { outputs, milliseconds } = await this.#session.measure(
-          { ...this.#inputs(fresh, cached ? before : 0), ...past },
-          signal ? { signal } : {},
-        );
-        before += tokens.length;
-        past = Object.fromEntries(
-          Object.keys(past).map((name) => [name, outputs[presentOf(name)]!]),
-        );
+        const all = [...before, ...tokens];
+        const options = { ...(signal && { signal }), ...(state && { state }) };
+        const run = () =>
+          state?.kept
+            ? this.#session.measure(this.#inputs(tokens, before.length), options)
+            : this.#session.measure({ ...this.#inputs(all, 0), ...this.#nothing }, options);
+        const kept = state?.kept;
+        const { outputs, milliseconds } = await run().catch((thrown) => {
+          if (kept && !state?.kept && !signal?.aborted) {
+            return run(); // another text took the place of this one's keys and values: all is read again
+          }
+          throw thrown;
+        });
+        before = all;
         return { logits: last(outputs['logits']!), milliseconds };
-      },
-      end: () => {
-        past = this.#nothing;
       },
     };
   }

@@ -146,28 +146,24 @@ class Generation {
     let text = '';
     let reason: Generated['reason'] = 'length';
     let fresh = ids;
-    try {
-      while (tokens.length < most) {
-        const step = await kept.step(fresh, signal);
-        milliseconds[tokens.length === 0 ? 'prompt' : 'tokens'] += step.milliseconds;
-        const token = sampler.next(step.logits, seen);
-        if (this.#ends.has(token)) {
-          reason = 'end';
-          break;
-        }
-        tokens.push(token);
-        seen.add(token);
-        fresh = [token];
-        const shown = stops.push(growing.push(token));
-        text += shown;
-        yield { text: shown, tokens: [token] };
-        if (stops.found) {
-          reason = 'stop';
-          break;
-        }
+    while (tokens.length < most) {
+      const step = await kept.step(fresh, signal);
+      milliseconds[tokens.length === 0 ? 'prompt' : 'tokens'] += step.milliseconds;
+      const token = sampler.next(step.logits, seen);
+      if (this.#ends.has(token)) {
+        reason = 'end';
+        break;
       }
-    } finally {
-      kept.end();
+      tokens.push(token);
+      seen.add(token);
+      fresh = [token];
+      const shown = stops.push(growing.push(token));
+      text += shown;
+      yield { text: shown, tokens: [token] };
+      if (stops.found) {
+        reason = 'stop';
+        break;
+      }
     }
     const rest = stops.push(growing.end()) + stops.end();
     if (rest !== '') {

@@ -2,6 +2,7 @@ import type { Tokenizer } from '../../quern-tokenizer.js';
 import type { ErrorCode } from '../errors.js';
 import type { Manifest } from '../protocol.js';
 import type { Session } from '../session.js';
+import type { State } from '../state.js';
 import type { Tensor, TensorData, TensorType } from '../tensor.js';
 
 /* What the tasks on images, sounds and texts need of the library. They are files of their own, which only pages with these load, and import none of it. */
@@ -12,6 +13,8 @@ export interface Host {
   error(code: ErrorCode, message: string, cause?: unknown): Error;
   /** A tensor of f32 or i64, unless a type is given. */
   tensor(data: TensorData | Float32Array | number[], dims: number[], type?: TensorType): Tensor;
+  /** What runs of a session leave for one another, by the names of inputs and outputs. */
+  state(pairs: Record<string, string>): State;
   /** Opens the model that a caller gave, or the manifest's file of a role; null if there is neither. */
   open(role: string, given?: unknown): Promise<Session> | null;
   /** The bytes of the manifest's file of a role, or of an address; null if there is neither. */

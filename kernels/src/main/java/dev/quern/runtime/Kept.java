@@ -39,7 +39,11 @@ public final class Kept {
   /**
    * @param pairs names of inputs, and of the outputs that become them
    */
-  Kept(Workspace space, Map<String, Value> inputs, Map<String, Value> outputs, Map<String, String> pairs) {
+  Kept(
+      Workspace space,
+      Map<String, Value> inputs,
+      Map<String, Value> outputs,
+      Map<String, String> pairs) {
     this.space = space;
     this.pairs = Map.copyOf(pairs);
     pairs.forEach((name, from) -> {
@@ -48,7 +52,10 @@ public final class Kept {
       if (input == null || output == null || input.type() != output.type()) {
         throw new RunException(
             RunException.Reason.INPUT,
-            "the output '" + from + "' cannot become the input '" + name
+            "the output '"
+                + from
+                + "' cannot become the input '"
+                + name
                 + "': there is none, or the types differ");
       }
       places.add(new Place(input, output));

@@ -13,6 +13,7 @@ import dev.quern.onnx.OnnxReader;
 import dev.quern.reference.Interpreter;
 import dev.quern.reference.Tensor;
 import dev.quern.reference.Tensors;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -71,6 +72,86 @@ class GrowingTest {
               .forEach((name, got) -> Tensors.assertClose(got, expected.get(name), 1e-5));
         }
       }
+    }
+  }
+
+  /** Values stay in memory through runs of other sizes, through growth, and after a failed run. */
+  @Test
+  void whatRunsLeaveIsReadByTheNext() {
+    Graph graph = Passes.optimise(graph());
+    try (JavetMachine machine = JavetMachine.create()) {
+      ModelRunner runner =
+          ModelRunner.load(machine, graph, new Limits(15, 512 << 10), Control.FREE);
+      Kept kept = runner.keep(Map.of("past", "present"));
+      Tensor past = Tensor.of(new float[0], 2, 0, WIDTH);
+      for (int step = 0; step < 100; step++) {
+        int before = (int) past.dims()[1];
+        Map<String, Tensor> inputs = new LinkedHashMap<>(inputs(2, before, step == 0 ? 7 : 1));
+        inputs.put("past", past);
+        Map<String, Tensor> expected = Interpreter.run(graph, inputs);
+        if (step > 0) {
+          inputs.remove("past");
+          assertThat(kept.dims().get("past")).containsExactly(past.dims());
+        }
+        bind(runner, kept, inputs);
+        runner.execute();
+        if (step % 3 == 1) {
+          // It was not said that the run ended well: it is done again.
+          bind(runner, kept, inputs);
+          runner.execute();
+        }
+        runner.executed();
+        for (String name : List.of("y", "present")) {
+          Tensor want = expected.get(name);
+          Bytes got = machine.memory().view(runner.address(name), 4 * want.size());
+          Tensors.assertClose(Tensor.fromBytes(DataType.FLOAT, got, want.dims()), want, 1e-5);
+        }
+        past = expected.get("present");
+        if (step % 10 == 5) {
+          runner.run(inputs(1, step, 3));
+        }
+      }
+    }
+  }
+
+  private static void bind(ModelRunner runner, Kept kept, Map<String, Tensor> inputs) {
+    Map<String, long[]> dims = new LinkedHashMap<>(kept.holds() ? kept.dims() : Map.of());
+    inputs.forEach((name, tensor) -> dims.put(name, tensor.dims()));
+    runner.bind(dims, kept);
+    inputs.forEach((name, tensor) -> {
+      byte[] bytes = tensor.toBytes();
+      runner.machine().memory().write(runner.address(name), bytes, 0, bytes.length);
+    });
+  }
+
+  /** The kernels that a sequence needs are there when it has doubled once more. */
+  @Test
+  void growingSequencesSeldomNeedOtherKernels() {
+    try (JavetMachine machine = JavetMachine.create()) {
+      ModelRunner runner =
+          ModelRunner.load(
+              machine, Passes.optimise(graph()), new Limits(15, 512 << 10), Control.FREE);
+      for (int past = 0; past < 8; past++) {
+        runner.run(inputs(1, past, 1));
+      }
+      runner.run(inputs(1, 15, 1));
+      runner.run(inputs(1, 31, 1));
+      double before = runner.compileMilliseconds();
+      for (int past = 8; past < 31; past++) {
+        runner.run(inputs(1, past, 1));
+      }
+      assertThat(runner.compileMilliseconds()).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void whatCannotBecomeAnInputIsTold() {
+    try (JavetMachine machine = JavetMachine.create()) {
+      ModelRunner runner =
+          ModelRunner.load(
+              machine, Passes.optimise(graph()), new Limits(15, 512 << 10), Control.FREE);
+      assertThatThrownBy(() -> runner.keep(Map.of("past", "z")))
+          .hasMessageContaining("'z' cannot become the input 'past'");
     }
   }
 

@@ -41,6 +41,25 @@ interface Backend {
    */
   Result run(Map<String, Input> inputs, List<String> outputs);
 
+  /** Whether outputs may stay in the engine's memory for the next run. */
+  default boolean keeps() {
+    return false;
+  }
+
+  /**
+   * Runs the model once, and keeps outputs as inputs of the next run.
+   *
+   * @param inputs all of the model's inputs; or without those that are kept, where the run before
+   *     kept the same
+   * @param outputs which outputs to give
+   * @param pairs names of inputs, and of the outputs that become them
+   * @throws EngineException if the sizes do not fit the model, nothing was kept, or the run was
+   *     cancelled; what was kept stays then
+   */
+  default Result run(Map<String, Input> inputs, List<String> outputs, Map<String, String> pairs) {
+    throw new EngineException("engine", "This device keeps nothing from run to run.");
+  }
+
   /** Hands the kernels to the page, which runs short programs itself. */
   void share();
 

@@ -160,14 +160,19 @@ final class Model {
         "outputs", Reply.values(outputs),
         "threads", backend.threads(),
         "unmeasured", backend.unmeasured(),
+        "keeps", backend.keeps(),
         "phases", phases,
         "timeline", timeline.list(),
         "events", backend.events());
   }
 
   Map<String, Object> run(Request request) {
-    Map<String, Input> given = Input.all(request.objects("inputs"), inputs);
-    Backend.Result result = backend.run(given, wanted(request));
+    Map<String, String> pairs = request.texts("keep");
+    Map<String, Input> given = Input.all(request.objects("inputs"), asked(request, pairs));
+    List<String> wanted = wanted(request);
+    wanted.removeAll(pairs.values());
+    Backend.Result result =
+        pairs.isEmpty() ? backend.run(given, wanted) : backend.run(given, wanted, pairs);
     List<Object> results = new ArrayList<>();
     for (Backend.Output output : result.outputs()) {
       results.add(
@@ -186,6 +191,18 @@ final class Model {
         "flops", result.flops(),
         "prepared", prepared(result.prepared()),
         "events", backend.events());
+  }
+
+  /** The inputs that a run must be given: those that the run before has left need not be. */
+  private List<Value> asked(Request request, Map<String, String> pairs) {
+    List<Value> asked = new ArrayList<>(inputs);
+    for (Request input : request.objects("inputs")) {
+      if (pairs.containsKey(input.text("name"))) {
+        return asked;
+      }
+    }
+    asked.removeIf(input -> pairs.containsKey(input.name()));
+    return asked;
   }
 
   private static Object prepared(Backend.Prepared prepared) {

@@ -2,6 +2,7 @@ package dev.quern.bridge;
 
 import dev.quern.tuner.Json;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -51,6 +52,20 @@ record Request(Map<?, ?> fields) {
       return list;
     }
     throw missing(name, "a list");
+  }
+
+  /** Texts by name; empty where there is no such field. */
+  Map<String, String> texts(String name) {
+    Map<String, String> texts = new LinkedHashMap<>();
+    if (fields.get(name) instanceof Map<?, ?> map) {
+      map.forEach((key, value) -> {
+        if (!(key instanceof String text) || !(value instanceof String other)) {
+          throw missing(name, "texts");
+        }
+        texts.put(text, other);
+      });
+    }
+    return texts;
   }
 
   /** A list of whole numbers; empty where there is none. */

@@ -4,6 +4,7 @@ import dev.quern.graph.Graph;
 import dev.quern.graph.Value;
 import dev.quern.plan.Plan;
 import dev.quern.runtime.Control;
+import dev.quern.runtime.Kept;
 import dev.quern.runtime.Limits;
 import dev.quern.runtime.ModelRunner;
 import dev.quern.runtime.RunException;
@@ -36,6 +37,9 @@ final class WasmBackend implements Backend {
   private Profiler profiler;
 
   private boolean searching = true;
+
+  /** What runs leave for one another; null if none has. */
+  private Kept kept;
 
   private WasmBackend(
       BrowserMachine machine,
@@ -144,7 +148,8 @@ final class WasmBackend implements Backend {
   @Override
   public Result run(Map<String, Input> inputs, List<String> outputs) {
     try {
-      return attempt(inputs, outputs);
+      double flops = bind(inputs);
+      return new Result(attempt(inputs, outputs), flops, prepared(inputs));
     } catch (RunException e) {
       throw EngineException.told(e);
     }
@@ -173,8 +178,37 @@ final class WasmBackend implements Backend {
     }
   }
 
-  private Result attempt(Map<String, Input> inputs, List<String> outputs) {
-    double flops = bind(inputs);
+  @Override
+  public boolean keeps() {
+    return true;
+  }
+
+  @Override
+  public Result run(Map<String, Input> inputs, List<String> outputs, Map<String, String> pairs) {
+    try {
+      if (kept != null && !kept.pairs().equals(pairs)) {
+        runner.drop(kept);
+        kept = null;
+      }
+      if (kept == null) {
+        kept = runner.keep(pairs);
+      }
+      if (inputs.keySet().containsAll(pairs.keySet())) {
+        kept.forget();
+      } else if (!kept.holds()) {
+        throw new EngineException("input", "No run before this one has left what it reads.");
+      }
+      Map<String, long[]> sizes = kept.holds() ? kept.dims() : new LinkedHashMap<>();
+      inputs.forEach((name, input) -> sizes.put(name, input.dims()));
+      double flops = runner.bind(sizes, kept);
+      return new Result(attempt(inputs, outputs), flops, null);
+    } catch (RunException e) {
+      throw EngineException.told(e);
+    }
+  }
+
+  /** Does the run that is bound. */
+  private List<Output> attempt(Map<String, Input> inputs, List<String> outputs) {
     tuning.tuner().beforeRun();
     // The tuner may run steps for its own ends, so the inputs come last.
     copy(inputs);
@@ -185,6 +219,7 @@ final class WasmBackend implements Backend {
     } finally {
       tuning.tuner().afterRun(complete);
     }
+    runner.executed();
     tuning.ran();
     List<Output> placed = new ArrayList<>();
     for (Value output : runner.plan().outputs()) {
@@ -199,7 +234,7 @@ final class WasmBackend implements Backend {
                 output.name(), output.type(), dims, runner.address(output.name()), bytes, false));
       }
     }
-    return new Result(placed, flops, prepared(inputs));
+    return placed;
   }
 
   /** Where memory is shared and nothing is left to measure, the page can do without the engine. */
