@@ -19,6 +19,7 @@ export { cosine } from './sdk/pooling.js';
 const vision = () => import('./quern-vision.js');
 const audio = () => import('./quern-audio.js');
 const text = () => import('./quern-text.js');
+const tokenizer = () => import('./quern-tokenizer.js');
 
 export function pipeline(
   task: 'feature-extraction',
@@ -60,18 +61,28 @@ export async function pipeline(
   // The bundler leaves these addresses alone, so they are relative to quern.js.
   switch (task) {
     case 'feature-extraction':
-      return createPipeline(() => import('./quern-tokenizer.js'), model, options);
+      return createPipeline(tokenizer, model, options);
     case 'image-classification':
-      return createTask(async () => (await vision()).imageClassification, model, options);
+      return createTask(
+        async () => (await vision()).imageClassification,
+        tokenizer,
+        model,
+        options,
+      );
     case 'ocr':
-      return createTask(async () => (await vision()).ocr, model, options);
+      return createTask(async () => (await vision()).ocr, tokenizer, model, options);
     case 'voice-activity-detection': {
       // A network of many small nodes: what kernels save is less than the way to them (3.9 ms a frame, with kernels 10; Chromium 156).
       const plain = { ...options, device: options.device ?? 'reference' } as const;
-      return createTask(async () => (await audio()).voiceActivityDetection, model, plain);
+      return createTask(
+        async () => (await audio()).voiceActivityDetection,
+        tokenizer,
+        model,
+        plain,
+      );
     }
     case 'text-generation':
-      return createTask(async () => (await text()).textGeneration, model, options);
+      return createTask(async () => (await text()).textGeneration, tokenizer, model, options);
     default:
       throw new QuernError(
         'argument',

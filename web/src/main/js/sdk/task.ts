@@ -5,12 +5,13 @@ import { Session } from './session.js';
 import { findModel, type Found, type ModelInput } from './source.js';
 import { State } from './state.js';
 import { Tensor } from './tensor.js';
-import { tokenizerJson } from './tokenizing.js';
+import { tokenizerJson, type LoadTokenizer } from './tokenizing.js';
 import type { Host } from './vision/host.js';
 
-/** A ready-made task, whose file is loaded while its model is found. */
+/** A ready-made task, whose file is loaded while its model is found. `loadTokenizer` is needed by tasks on text. */
 export async function createTask<Options extends SessionOptions, Task>(
   load: () => Promise<(host: Host, options: Options) => Promise<Task>>,
+  loadTokenizer: LoadTokenizer,
   model: ModelInput,
   options: Options,
 ): Promise<Task> {
@@ -20,10 +21,10 @@ export async function createTask<Options extends SessionOptions, Task>(
     load(),
     findModel(model, checked.server, options.signal),
   ]);
-  return task(hostOf(found, options), options);
+  return task(hostOf(found, options, loadTokenizer), options);
 }
 
-function hostOf(found: Found, options: SessionOptions): Host {
+function hostOf(found: Found, options: SessionOptions, loadTokenizer: LoadTokenizer): Host {
   const { manifest } = found;
   const progress = new ProgressSum(options.onProgress);
   const open = (finding: Promise<Found>) =>
@@ -68,7 +69,7 @@ function hostOf(found: Found, options: SessionOptions): Host {
       if (!json) {
         return null;
       }
-      const { Tokenizer } = await import('../quern-tokenizer.js');
+      const { Tokenizer } = await loadTokenizer();
       return new Tokenizer(json);
     },
   };

@@ -103,7 +103,7 @@ class GrowingTest {
         runner.executed();
         for (String name : List.of("y", "present")) {
           Tensor want = expected.get(name);
-          Bytes got = machine.memory().view(runner.address(name), 4 * want.size());
+          Bytes got = machine.memory().view(runner.address(name), 4L * want.size());
           Tensors.assertClose(Tensor.fromBytes(DataType.FLOAT, got, want.dims()), want, 1e-5);
         }
         past = expected.get("present");

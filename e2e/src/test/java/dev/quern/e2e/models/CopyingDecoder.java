@@ -2,6 +2,7 @@ package dev.quern.e2e.models;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -93,7 +94,7 @@ public final class CopyingDecoder implements DecoderGraph.Weights {
         } else if (name.endsWith("mlp.c_proj.weight")) {
           matrix.noise(0, matrix.rows, SPARE, HIDDEN - SPARE, name);
         } else if (name.contains("ln_") && name.endsWith("weight")) {
-          java.util.Arrays.fill(matrix.values, 1);
+          Arrays.fill(matrix.values, 1);
         }
       }
     }

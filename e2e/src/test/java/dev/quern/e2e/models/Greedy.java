@@ -2,6 +2,7 @@ package dev.quern.e2e.models;
 
 import dev.quern.e2e.data.TensorData;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -66,9 +67,9 @@ public record Greedy(
     long[] ids = tokens.stream().mapToLong(Integer::longValue).toArray();
     long[] mask = new long[before + ids.length];
     long[] places = new long[ids.length];
-    java.util.Arrays.fill(mask, 1);
+    Arrays.fill(mask, 1);
     for (int i = 0; i < places.length; i++) {
-      places[i] = before + i;
+      places[i] = (long) before + i;
     }
     Map<String, TensorData> inputs = new LinkedHashMap<>();
     inputs.put("input_ids", TensorData.of(ids, 1, ids.length));
