@@ -21,6 +21,8 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -66,8 +68,26 @@ class GenerationTest {
             answer.aborted = error.code + ' after ' + heard;
           }
           answer.wrong = await generate(prompt, { topP: 2 }).catch(({ code, message }) => code + ': ' + message);
+          // Two texts at once: what the one keeps makes the other's be forgotten.
+          const pair = [generate.stream(prompt, { maxNewTokens: 4 }), generate.stream('o caf blue green caf', { maxNewTokens: 4 })];
+          const texts = ['', ''];
+          for (let i = 0; i < 8; i++) texts[i % 2] += (await pair[i % 2].next()).value.text;
+          answer.pair = texts;
           answer.again = (await generate(prompt, { maxNewTokens: 44 })).text === answer.text;
           return answer;
+        } finally {
+          await generate.release();
+        }
+      })()\
+      """;
+
+  private static final String IDS =
+      """
+      (async () => {
+        const { pipeline } = await import('/quern.js');
+        const generate = await pipeline('text-generation', 'MODEL', { device: 'DEVICE', tune: false });
+        try {
+          return (await generate([9, 3, 4, 5, 6, 7, 3, 4], { maxNewTokens: 10 })).tokens;
         } finally {
           await generate.release();
         }
@@ -118,7 +138,24 @@ class GenerationTest {
     assertThat(drawn.get(0)).isEqualTo(drawn.get(1)).isNotEqualTo(drawn.get(2));
     assertThat(answer.get("aborted").asString()).isEqualTo("aborted after 3");
     assertThat(answer.get("wrong").asString()).startsWith("argument: topP is 2");
+    assertThat(answer.get("pair").toString())
+        .isEqualTo("[\" green caf\u00e9\",\" blue green caf blue\"]");
     assertThat(answer.get("again").asBoolean()).isTrue();
+  }
+
+  /** Without threads, and by the scalar kernels, where the page keeps what a run leaves. */
+  @ParameterizedTest
+  @ValueSource(strings = {"wasm", "reference"})
+  void keepsWithoutSharedMemory(String device) {
+    String model = Front.PREFIX + "decoder.onnx";
+    Front front = Site.front(false);
+    front.serve(model, "application/octet-stream", CopyingDecoder.file(), Map.of());
+    try (Page page = TestBrowsers.get(kind).open(front.origin() + "/embed/index.html")) {
+      String answer = page.evaluate(IDS.replace("MODEL", model).replace("DEVICE", device), LOADING);
+      assertThat(answer).isEqualTo("[5,6,7,3,4,5,6,7,3,4]");
+    } finally {
+      front.withdraw(model);
+    }
   }
 
   @Test
