@@ -178,7 +178,7 @@ final class RunCommand implements Callable<Integer> {
     }
     if (isFile() && !texts.isEmpty()) {
       throw new CommandException(
-          "texts need a tokenizer beside the model: put both into the store with './quern import NAME DIR"
+          "texts need a tokenizer beside the model: put both into the store with './quern import DIR --name NAME"
               + " --task feature-extraction' and run NAME");
     }
   }

@@ -260,7 +260,8 @@ public final class Verifier {
       Dim columns = b.dim(transposed ? -2 : -1);
       for (int side = 1; scaled && side <= 2; side++) {
         if (node.has(i + side)) {
-          broadcasts(shape(node, i + side), new Shape(List.of(columns)));
+          Shape sides = new Shape(transposed ? List.of(columns, Dim.ONE) : List.of(columns));
+          broadcasts(shape(node, i + side), sides);
         }
       }
       width = width.plus(columns);

@@ -224,29 +224,32 @@ class QuantisedTest {
     agree(model, Map.of("x", x), 1e-6);
   }
 
-  @Test
-  void weightsOfEightBitsStayNarrow() {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void weightsOfEightBitsStayNarrow(boolean transposed) {
     int k = 37;
     int n = 18;
-    TensorProto weights = bytes(1, DataType.INT8, k, n);
+    long[] dims = transposed ? new long[] {n, k} : new long[] {k, n};
+    TensorProto weights = bytes(1, DataType.INT8, dims);
     float[] scales = scales(n);
     ModelBuilder model = new ModelBuilder(13);
     model.input("x", DataType.FLOAT, "m", Integer.toString(k));
     model.constant("w", weights);
     model.constant("s", ModelBuilder.tensor(scales, n));
     model.constant("z", ModelBuilder.raw(DataType.INT8, new byte[n], n));
-    model.node("DequantizeLinear", List.of("w", "s", "z"), List.of("b"), "axis", 1);
-    model.node("MatMul", List.of("x", "b"), List.of("y"));
+    int axis = transposed ? 0 : 1;
+    model.node("DequantizeLinear", List.of("w", "s", "z"), List.of("b"), "axis", axis);
+    model.node("Gemm", List.of("x", "b"), List.of("y"), "transB", 1 - axis);
     model.output("y", DataType.FLOAT);
     // ONNX Runtime would make a product of this that quantises A, too, to 8 bits.
     float[] b = new float[k * n];
     for (int i = 0; i < b.length; i++) {
-      b[i] = weights.getRawData().byteAt(i) * scales[i % n];
+      b[i] = weights.getRawData().byteAt(i) * scales[transposed ? i / k : i % n];
     }
     ModelBuilder oracle = new ModelBuilder(13);
     oracle.input("x", DataType.FLOAT, "m", Integer.toString(k));
-    oracle.constant("b", ModelBuilder.tensor(b, k, n));
-    oracle.node("MatMul", List.of("x", "b"), List.of("y"));
+    oracle.constant("b", ModelBuilder.tensor(b, dims));
+    oracle.node("Gemm", List.of("x", "b"), List.of("y"), "transB", 1 - axis);
     oracle.output("y", DataType.FLOAT);
     // A is rounded to 15 bits of each row's largest magnitude.
     Graph graph = agree(model, oracle.build(), Map.of("x", floats(2, 1, 5, k)), 2e-4);

@@ -1,9 +1,7 @@
 package dev.quern.server;
 
 import dev.quern.server.records.StoreException;
-import dev.quern.server.weights.FileWeightStore;
 import dev.quern.server.weights.ImportException;
-import dev.quern.server.weights.Manifest;
 import dev.quern.server.weights.ModelImport;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -13,7 +11,6 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** The server's command line: {@code demo}, {@code serve}, {@code import}. */
@@ -21,7 +18,7 @@ import picocli.CommandLine.Spec;
     name = "quern",
     description = "Serves models, schedules, telemetry and pages.",
     mixinStandardHelpOptions = true,
-    subcommands = {Main.Demo.class, Main.Serve.class, Main.Import.class})
+    subcommands = {Main.Demo.class, Main.Serve.class, ImportCommand.class})
 public final class Main {
   private Main() {}
 
@@ -144,89 +141,6 @@ public final class Main {
     @Override
     public Integer call() throws IOException {
       serve(data.options(host, port), spec.commandLine().getOut());
-      return 0;
-    }
-  }
-
-  @Command(
-      name = "import",
-      mixinStandardHelpOptions = true,
-      description =
-          "Puts an ONNX file, or a directory with one (and tokenizer.json, external data), into"
-              + " the store under a name.")
-  static final class Import implements Callable<Integer> {
-    @Spec private CommandSpec spec;
-
-    @Parameters(index = "0", paramLabel = "NAME", description = "Name that sites ask for.")
-    private String name;
-
-    @Parameters(index = "1", paramLabel = "FILE|DIR", description = "What to take in.")
-    private Path path;
-
-    @Option(
-        names = "--store",
-        paramLabel = "DIR",
-        description = "Directory of the weights (default: the user's data directory).")
-    private Path store;
-
-    @Option(
-        names = "--task",
-        paramLabel = "TASK",
-        defaultValue = "tensors",
-        description = "tensors or feature-extraction (default: ${DEFAULT-VALUE}).")
-    private String task;
-
-    @Option(
-        names = "--licence",
-        paramLabel = "SPDX",
-        defaultValue = "unknown",
-        description = "SPDX identifier of the licence (default: ${DEFAULT-VALUE}).")
-    private String licence;
-
-    @Option(
-        names = "--pooling",
-        paramLabel = "KIND",
-        defaultValue = "mean",
-        description = "mean or cls, for feature-extraction (default: ${DEFAULT-VALUE}).")
-    private String pooling;
-
-    @Option(
-        names = "--no-normalize",
-        negatable = false,
-        description = "Leave vectors as long as they are, for feature-extraction.")
-    private boolean raw;
-
-    @Option(
-        names = "--max-length",
-        paramLabel = "TOKENS",
-        defaultValue = "512",
-        description = "Tokens that the model takes (default: ${DEFAULT-VALUE}).")
-    private int maxLength;
-
-    @Override
-    public Integer call() throws IOException {
-      Manifest.PipelineOptions pipeline = null;
-      if (task.equals("feature-extraction")) {
-        if (!pooling.equals("mean") && !pooling.equals("cls")) {
-          throw new ImportException("--pooling is mean or cls, not '" + pooling + "'");
-        }
-        if (maxLength < 1) {
-          throw new ImportException("--max-length is at least 1, not " + maxLength);
-        }
-        pipeline = new Manifest.PipelineOptions(pooling, !raw, maxLength);
-      } else if (!task.equals("tensors")) {
-        throw new ImportException("--task is tensors or feature-extraction, not '" + task + "'");
-      }
-      Path directory = store == null ? Options.in(Options.home()).store() : store;
-      Manifest manifest =
-          new ModelImport(new FileWeightStore(directory))
-              .files(new ModelImport.Description(name, task, licence, pipeline), path);
-      PrintWriter out = spec.commandLine().getOut();
-      for (Manifest.ModelFile file : manifest.files()) {
-        out.println(file.role() + "  " + file.path() + "  " + file.bytes() + " bytes");
-      }
-      out.println("Put " + name + " into " + directory);
-      out.flush();
       return 0;
     }
   }

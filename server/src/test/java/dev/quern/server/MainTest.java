@@ -2,6 +2,8 @@ package dev.quern.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quern.onnx.DataType;
+import dev.quern.onnx.ModelBuilder;
 import dev.quern.server.weights.FileWeightStore;
 import dev.quern.server.weights.Manifest;
 import dev.quern.server.weights.ModelImport;
@@ -9,6 +11,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,10 +30,19 @@ class MainTest {
 
   @Test
   void importPutsAModelIntoAStore() throws Exception {
-    Path file = Files.write(directory.resolve("net.onnx"), new byte[] {8, 6});
+    byte[] model =
+        new ModelBuilder(13)
+            .input("x", DataType.FLOAT, "n", "3")
+            .node("Relu", List.of("x"), List.of("y"))
+            .output("y", DataType.FLOAT)
+            .build();
+    Path file = Files.write(directory.resolve("net.onnx"), model);
     Path store = directory.resolve("store");
-    assertThat(run("import", "net", file.toString(), "--store", store.toString())).isZero();
-    assertThat(out.toString()).contains("model  net.onnx  2 bytes").contains("Put net into");
+    assertThat(run("import", file.toString(), "--store", store.toString())).isZero();
+    assertThat(out.toString())
+        .contains("input       x f32 [n, 3]", "operations  1: 1 Relu")
+        .contains("model  net.onnx  " + model.length + " bytes")
+        .contains("Put net into");
     Manifest manifest = new FileWeightStore(store).manifest("net").orElseThrow();
     assertThat(manifest.task()).isEqualTo("tensors");
     assertThat(manifest.pipeline()).isNull();
@@ -39,8 +51,12 @@ class MainTest {
   @Test
   void mistakesAreSaidInOneLine() {
     String absent = directory.resolve("absent.onnx").toString();
-    assertThat(run("import", "net", absent, "--store", directory.toString())).isEqualTo(1);
+    assertThat(run("import", absent, "--store", directory.toString())).isEqualTo(1);
     assertThat(err.toString()).startsWith("quern: there is no file or directory");
+    err.getBuffer().setLength(0);
+    assertThat(run("import", absent, "--dtype", "int3")).isEqualTo(1);
+    assertThat(err.toString()).startsWith("quern: --dtype is f32, f16, int8, int4").hasLineCount(1);
+    err.getBuffer().setLength(0);
     assertThat(run("serve", "--port", "many")).isEqualTo(2);
     assertThat(err.toString()).contains("--port");
     err.getBuffer().setLength(0);

@@ -114,14 +114,17 @@ final class QuantPattern {
       if (side.isEmpty()) {
         continue;
       }
-      // One for each row of [k, n] has the shape [k, 1] here; a vector goes with columns.
-      if (constant == null
-          || constant.shape().rank() > 1
-          || transposed && constant.shape().rank() == 1) {
+      // What goes with columns is a vector for [k, n], and [n, 1] for [n, k].
+      if (constant == null || constant.shape().rank() > 0 && !byColumns(constant, transposed)) {
         return false;
       }
     }
     return true;
+  }
+
+  private static boolean byColumns(Constant side, boolean transposed) {
+    int rank = side.shape().rank();
+    return transposed ? rank == 2 && side.shape().dim(1).is(1) : rank == 1;
   }
 
   private Node dynamic(Node node, Operand left, Operand right) {

@@ -65,22 +65,45 @@ public final class ModelImport {
   }
 
   /**
-   * Takes in an ONNX file, or a directory that holds one, with its external data, {@code
-   * tokenizer.json} and configuration.
+   * A file that is to become part of a model.
+   *
+   * @param path relative to the model
+   * @param role see {@link Manifest.ModelFile}
+   * @param file where it lies now
+   */
+  public record Input(String path, String role, Path file) {}
+
+  /** Takes in the files that {@link #find} finds. */
+  public Manifest files(Description description, Path path) throws IOException {
+    return files(description, find(path));
+  }
+
+  /** Takes in files; the name is pointed to them once all are in the store. */
+  public Manifest files(Description description, List<Input> inputs) throws IOException {
+    List<Manifest.ModelFile> files = new ArrayList<>();
+    for (Input input : inputs) {
+      files.add(store(input.path(), input.role(), () -> Files.newInputStream(input.file())));
+    }
+    return register(description, files);
+  }
+
+  /**
+   * An ONNX file, or what a directory holds: one, its external data, {@code tokenizer.json} and
+   * configuration.
    *
    * @throws ImportException if there is no ONNX file there, or more than one and none called {@code
    *     model.onnx}
    */
-  public Manifest files(Description description, Path path) throws IOException {
-    List<Manifest.ModelFile> files = new ArrayList<>();
+  public static List<Input> find(Path path) throws IOException {
+    List<Input> found = new ArrayList<>();
     for (Path file : Files.isDirectory(path) ? modelFiles(path) : singleFile(path)) {
       String relative =
           Files.isDirectory(path)
               ? path.relativize(file).toString().replace('\\', '/')
               : file.getFileName().toString();
-      files.add(store(relative, role(relative), () -> Files.newInputStream(file)));
+      found.add(new Input(relative, role(relative), file));
     }
-    return register(description, files);
+    return found;
   }
 
   /** The names of the models of the catalogue. */
