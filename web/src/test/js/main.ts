@@ -14,6 +14,10 @@ import './engine.test.js';
 import './contest.test.js';
 import './segments.test.js';
 import './generation.test.js';
+import './boxes.test.js';
+import './ctc.test.js';
+import './resample.test.js';
+import './open.test.js';
 
 declare const process: {
   env: Record<string, string>;

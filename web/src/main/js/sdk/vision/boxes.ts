@@ -99,6 +99,9 @@ function* components(
 /** The convex hull, counter-clockwise: Andrew's monotone chain. */
 export function hull(points: readonly Point[]): Point[] {
   const sorted = [...points].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  if (sorted.length < 2) {
+    return sorted;
+  }
   const half = (list: Point[]): Point[] => {
     const chain: Point[] = [];
     for (const point of list) {

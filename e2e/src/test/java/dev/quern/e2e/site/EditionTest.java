@@ -50,6 +50,12 @@ class EditionTest {
         .containsExactlyInAnyOrderElementsOf(loaded);
   }
 
+  /** Firefox sometimes gives no worker back: the page starts another one, which downloads, too. */
+  private void assertDownloadedOnce(Front front) {
+    int most = kind == BrowserKind.FIREFOX ? 2 : 1;
+    assertThat(front.answered(Front.PREFIX + "model-")).isBetween(1, most);
+  }
+
   private Path file(byte[] model) throws Exception {
     return Files.write(folder.resolve("model.onnx"), model);
   }
@@ -83,7 +89,7 @@ class EditionTest {
         assertThat(Math.exp(logarithms[i])).isCloseTo(shares[i], within(1e-6));
       }
       assertLoaded(front, CORE, FULL);
-      assertThat(front.answered(Front.PREFIX + "model-")).isEqualTo(1);
+      assertDownloadedOnce(front);
     }
   }
 
@@ -109,7 +115,7 @@ class EditionTest {
             assertThat(failure.code()).isEqualTo("model");
             assertThat(failure.problems()).hasSize(2);
           });
-      assertThat(front.answered(Front.PREFIX + "model-")).isEqualTo(1);
+      assertDownloadedOnce(front);
     }
   }
 }

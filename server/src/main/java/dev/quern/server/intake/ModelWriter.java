@@ -191,8 +191,9 @@ final class ModelWriter {
     try (SeekableByteChannel channel = Files.newByteChannel(file)) {
       ByteBuffer buffer = ByteBuffer.allocate(Math.toIntExact(length(tensor)));
       channel.position(Long.parseLong(entry(tensor, "offset", "0")));
-      while (buffer.hasRemaining() && channel.read(buffer) >= 0) {
-        continue;
+      int read = 0;
+      while (read >= 0 && buffer.hasRemaining()) {
+        read = channel.read(buffer);
       }
       return buffer.array();
     } catch (IOException e) {

@@ -238,7 +238,7 @@ final class Narrowing {
     int bits = bits();
     Codes.Whole codes = Codes.blocks(rows, weight.n(), weight.k(), bits);
     long count = codes.scales().length / weight.n();
-    long bytes = Codes.BLOCK * bits / 8;
+    long bytes = (long) Codes.BLOCK * bits / 8;
     String name = weight.name();
     packed.put(
         name,
