@@ -279,6 +279,16 @@ export interface Profile {
   }[];
   /** From one barrier to the next. */
   barrier: number;
+  /** The same runs on the GPU, where there is one that is ready for these sizes and leaves no step to the CPU. */
+  gpu?: GpuProfile | null;
+}
+
+/** Where the time of runs on the GPU goes, outputs not read; milliseconds. */
+export interface GpuProfile {
+  times: number[];
+  names: { name: string; kernel: string; groups: number[] }[];
+  /** Of each run the steps; null where the device has no timestamps. */
+  steps: number[][] | null;
 }
 
 /** When a phase of loading was: `find` the manifest, `start` the worker, `engine`, `download`, `parse`, `plan`, `warm`, `pack`. */

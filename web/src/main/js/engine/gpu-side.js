@@ -137,6 +137,12 @@ export class GpuSide {
     return !problem;
   }
 
+  /** Where the time goes on the GPU, once it is ready for these inputs; null until then. */
+  async profile(given, runs) {
+    const program = this.model?.ready(keyOf(given.described));
+    return program ? this.model.profile(program, given, runs) : null;
+  }
+
   describe() {
     return this.model?.describe() ?? null;
   }

@@ -8,6 +8,9 @@ const MOST_RECORDINGS = 4;
 const STEP_BYTES = 256;
 const STATUS_BYTES = 16;
 const CHUNK_BYTES = 16 << 20;
+/** Times steps where the adapter offers it. */
+const TIMESTAMPS = 'timestamp-query';
+const MOST_QUERIES = 4096;
 
 const padded = (bytes) => Math.ceil(bytes / 4) * 4;
 
@@ -63,7 +66,7 @@ export class GpuModel {
   /** Asks for the device, with explicit limits and features. */
   static async open({ adapter, facts }) {
     const device = await adapter.requestDevice({
-      requiredFeatures: [],
+      requiredFeatures: [TIMESTAMPS].filter((feature) => adapter.features.has(feature)),
       requiredLimits: facts.limits,
     });
     return new GpuModel(device, facts);
@@ -202,6 +205,8 @@ export class GpuModel {
       if (step.words.length) resources.push({ buffer: uniforms, offset, size: STEP_BYTES });
       if (step.faults) resources.push({ buffer: status });
       return {
+        name: step.name,
+        kernel: step.kernel,
         pipeline: pipelines[step.shader],
         group: device.createBindGroup({
           layout: pipelines[step.shader].getBindGroupLayout(0),
@@ -269,10 +274,7 @@ export class GpuModel {
     const wanted = program.outputs.filter(({ name }) => !outputs || outputs.includes(name));
     if (outputs && wanted.length !== outputs.length) return null; // the CPU words it
     const { device } = this;
-    for (const { name, buffer } of program.inputs) {
-      if (buffer < 0) continue; // no step reads it
-      this.write(program.buffers[buffer], 0, views[described.findIndex((d) => d.name === name)]);
-    }
+    this.writeInputs(program, described, views);
     const cpu = program.onCpu.length ? session.call('bind', { inputs: described }) : null;
     device.pushErrorScope('validation');
     device.pushErrorScope('out-of-memory');
@@ -288,6 +290,13 @@ export class GpuModel {
     return taken;
   }
 
+  writeInputs(program, described, views) {
+    for (const { name, buffer } of program.inputs) {
+      if (buffer < 0) continue; // no step reads it
+      this.write(program.buffers[buffer], 0, views[described.findIndex((d) => d.name === name)]);
+    }
+  }
+
   async play(program, wanted, cpu, session) {
     let encoder = this.device.createCommandEncoder();
     encoder.clearBuffer(program.status);
@@ -301,8 +310,8 @@ export class GpuModel {
     return this.take(program, encoder, wanted);
   }
 
-  encode(encoder, dispatches) {
-    const pass = encoder.beginComputePass();
+  encode(encoder, dispatches, options = {}) {
+    const pass = encoder.beginComputePass(options);
     let last = null;
     for (const { pipeline, group, groups } of dispatches) {
       if (pipeline !== last) pass.setPipeline(pipeline);
@@ -364,6 +373,59 @@ export class GpuModel {
       });
       return tensors;
     });
+  }
+
+  /**
+   * Milliseconds of `runs` inferences, submitted until done, outputs not read; and of their steps, each in a pass of its own in a
+   * second submission, if the device has timestamps. Null where steps are left to the CPU.
+   */
+  async profile(program, { described, views }, runs) {
+    if (program.onCpu.length) return null;
+    this.writeInputs(program, described, views);
+    const dispatches = program.parts.flatMap((part) => part.dispatches);
+    const timed = this.device.features.has(TIMESTAMPS) && 2 * dispatches.length <= MOST_QUERIES;
+    const times = [];
+    const steps = [];
+    for (let i = 0; i < runs; i++) {
+      const start = performance.now();
+      const encoder = this.device.createCommandEncoder();
+      this.encode(encoder, dispatches);
+      this.device.queue.submit([encoder.finish()]);
+      await this.device.queue.onSubmittedWorkDone();
+      times.push(performance.now() - start);
+      if (timed) steps.push(await this.timeSteps(dispatches));
+    }
+    if (this.failure) throw new Error(this.failure);
+    const names = dispatches.map(({ name, kernel, groups }) => ({ name, kernel, groups }));
+    return { times, steps: timed ? steps : null, names };
+  }
+
+  /** Milliseconds of each dispatch. */
+  async timeSteps(dispatches) {
+    const { device } = this;
+    const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+    const count = 2 * dispatches.length;
+    const queries = device.createQuerySet({ type: 'timestamp', count });
+    const resolved = device.createBuffer({ size: 8 * count, usage: QUERY_RESOLVE | COPY_SRC });
+    const back = device.createBuffer({ size: 8 * count, usage: MAP_READ | COPY_DST });
+    const encoder = device.createCommandEncoder();
+    dispatches.forEach((dispatch, i) =>
+      this.encode(encoder, [dispatch], {
+        timestampWrites: {
+          querySet: queries,
+          beginningOfPassWriteIndex: 2 * i,
+          endOfPassWriteIndex: 2 * i + 1,
+        },
+      }),
+    );
+    encoder.resolveQuerySet(queries, 0, count, resolved, 0);
+    encoder.copyBufferToBuffer(resolved, 0, back, 0, 8 * count);
+    device.queue.submit([encoder.finish()]);
+    await back.mapAsync(GPUMapMode.READ);
+    const stamps = new BigUint64Array(back.getMappedRange());
+    const times = dispatches.map((_, i) => Number(stamps[2 * i + 1] - stamps[2 * i]) / 1e6);
+    for (const object of [back, resolved, queries]) object.destroy();
+    return times;
   }
 
   /** What a person may want to know of it, for the sizes that ran last. */

@@ -367,7 +367,17 @@ export class Session {
 
   /** Runs the model by itself, without the tuner, and tells where the time goes. */
   profile({ inputs, runs }) {
-    const { described, views } = describeInputs(inputs);
+    const given = describeInputs(inputs);
+    if (!this.gpu?.model) return this.profileCpu(given, runs);
+    const turn = this.turn.then(async () => ({
+      gpu: await this.gpu.profile(given, runs),
+      ...this.profileCpu(given, runs),
+    }));
+    this.turn = turn.catch(() => {}); // told to whom asked
+    return turn;
+  }
+
+  profileCpu({ described, views }, runs) {
     this.machine.setInputs(views);
     return call(this.engine, 'profile', { inputs: described, runs });
   }

@@ -25,7 +25,7 @@ import type {
 import { findModel, type Found, type ModelInput } from './source.js';
 import { State } from './state.js';
 import { Repeats, type Ran, type EngineWorker } from './repeats.js';
-import type { Telemetry } from './telemetry.js';
+import { gpuClass, type Telemetry } from './telemetry.js';
 import { Tensor, fromWireTensor, toWire } from './tensor.js';
 
 export interface RunOptions {
@@ -414,12 +414,13 @@ export class Session extends EventTarget {
   }
 
   /** Numbers of a run for the site, if it wants them. */
-  #report({ shape, milliseconds, first }: Timing): void {
+  #report({ shape, milliseconds, first, device: computed }: Timing): void {
     if (!this.#telemetry) {
       return;
     }
     const { capabilities, version, threads } = this.#created;
-    const common = { ...this.#labels, device: capabilities.class, engine: version };
+    const device = computed === 'webgpu' ? gpuClass(capabilities.gpu) : capabilities.class;
+    const common = { ...this.#labels, device, engine: version };
     if (!this.#reported) {
       this.#reported = true;
       const { download, parse, pack, emit, compile } = this.#created.phases;

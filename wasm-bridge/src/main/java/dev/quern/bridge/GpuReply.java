@@ -57,6 +57,7 @@ final class GpuReply {
       list.add(
           Reply.object(
               "name", runner.plan().steps().get(dispatch.step()).name(),
+              "kernel", runner.plan().steps().get(dispatch.step()).kernel().signature(),
               "shader", dispatch.shader(),
               "buffers", new ArrayList<Object>(dispatch.buffers()),
               "words", numbers(dispatch.words()),

@@ -36,6 +36,7 @@ public final class Bundle {
           new Entry("demo/classify", "src/main/js/demo/classify.ts"),
           new Entry("demo/listen", "src/main/js/demo/listen.ts"),
           new Entry("demo/open", "src/main/js/demo/open.ts"),
+          new Entry("demo/gpu", "src/main/js/demo/gpu.ts"),
           new Entry("demo/style", "src/main/pages/demo/style.css"),
           new Entry("embed/embed", "src/main/js/embed/embed.ts"),
           new Entry("embed/style", "src/main/pages/embed/style.css"));

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.quern.e2e.browser.Browser;
 import dev.quern.e2e.browser.BrowserException;
 import dev.quern.e2e.browser.BrowserKind;
+import dev.quern.e2e.browser.Page;
 import dev.quern.e2e.browser.TestBrowsers;
 import dev.quern.e2e.data.TensorData;
 import dev.quern.e2e.harness.Front;
@@ -34,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -238,6 +240,37 @@ class GpuTest {
       String device = faster ? "webgpu" : "wasm";
       assertThat(facts.get("device").asString()).isEqualTo(device);
       assertThat(model.run(inputs).timing().devices()).containsExactly(device);
+    }
+  }
+
+  @Test
+  void thePageShowsTheAdapterAndTimesEachStep() throws Exception {
+    assumeTrue(adapter == Adapter.SWIFTSHADER, "one adapter shows it");
+    try (Page page = browser.open(Site.front(true).origin() + "/gpu.html?runs=1")) {
+      page.waitFor("!document.getElementById('measure').disabled", SOON);
+      page.evaluate("document.getElementById('measure').click()");
+      page.waitFor(
+          "document.getElementById('status').textContent.includes('goes on with')",
+          Duration.ofMinutes(3));
+      JsonNode rows =
+          JsonMapper.shared()
+              .readTree(
+                  page.evaluate(
+                      "['runs', 'steps'].map(id => [...document.querySelectorAll(`#${id} tr`)].map(row =>"
+                          + " [...row.cells].map(cell => cell.textContent)))"));
+      assertThat(rows.get(0)).hasSize(2);
+      rows.get(0)
+          .forEach(row -> {
+            assertThat(Double.parseDouble(row.get(2).asString())).isPositive();
+            assertThat(Double.parseDouble(row.get(4).asString())).isLessThan(1e-3);
+          });
+      assertThat(rows.get(1).get(0).get(0).asString()).startsWith("f32_matmul");
+      assertThat(Double.parseDouble(rows.get(1).get(0).get(3).asString())).isPositive();
+      assertThat(page.evaluate("document.getElementById('adapter').innerText"))
+          .containsIgnoringCase("swiftshader");
+      assertThat(page.errors()).isEmpty();
+      Path shots = Files.createDirectories(Path.of("target", "screenshots"));
+      Files.write(shots.resolve("gpu.png"), page.screenshot());
     }
   }
 }
