@@ -40,7 +40,7 @@ public final class CopyingDecoder implements DecoderGraph.Weights {
   private static final int DEPTH = HIDDEN / 2;
 
   public static final DecoderGraph.Sizes SIZES =
-      new DecoderGraph.Sizes(2, 2, HIDDEN, 128, VOCABULARY, 128);
+      new DecoderGraph.Sizes(2, 2, 2, HIDDEN, 128, VOCABULARY, 128);
 
   /** So sharp that a softmax is next to a maximum. */
   private static final float LOOK_BACK = 6;
@@ -51,7 +51,7 @@ public final class CopyingDecoder implements DecoderGraph.Weights {
 
   /** The model's file. */
   public static byte[] file() {
-    return DecoderGraph.file(SIZES, new CopyingDecoder());
+    return Gpt2Graph.file(SIZES, new CopyingDecoder());
   }
 
   /** How fast the i-th pair of a position's code turns, radians a place. */

@@ -44,8 +44,7 @@ public record Greedy(
   public Map<String, TensorData> empty() {
     Map<String, TensorData> past = new LinkedHashMap<>();
     for (String name : DecoderGraph.pasts(sizes)) {
-      past.put(
-          name, TensorData.of(new float[0], 1, sizes.heads(), 0, sizes.hidden() / sizes.heads()));
+      past.put(name, TensorData.of(new float[0], 1, sizes.keyHeads(), 0, sizes.depth()));
     }
     return past;
   }

@@ -9,15 +9,19 @@ import dev.quern.e2e.data.TensorData;
 import dev.quern.e2e.harness.Front;
 import dev.quern.e2e.harness.Harness;
 import dev.quern.e2e.models.CopyingDecoder;
+import dev.quern.e2e.models.DecoderGraph;
 import dev.quern.e2e.models.Greedy;
+import dev.quern.e2e.models.LlamaGraph;
 import dev.quern.e2e.oracle.Oracle;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -188,5 +192,43 @@ class GenerationTest {
                   .afresh(prompt, 6))
           .isEqualTo(said);
     }
+  }
+
+  /**
+   * Turned positions, heads that share keys, a gated MLP: random weights, so what it says is noise.
+   */
+  @Test
+  void scoresOfALlamaAreThoseOfOnnxRuntime(@TempDir Path folder) throws Exception {
+    DecoderGraph.Sizes sizes = new DecoderGraph.Sizes(2, 4, 2, 64, 96, 64, 64);
+    byte[] bytes = LlamaGraph.file(sizes, GenerationTest::random);
+    Path file = Files.write(folder.resolve("llama.onnx"), bytes);
+    try (Harness harness = Site.harness(TestBrowsers.get(kind), true);
+        Harness.Loaded model = harness.session(file, Site.fixed());
+        Oracle oracle = new Oracle(bytes)) {
+      Greedy kept =
+          new Greedy(
+              inputs -> {
+                Map<String, TensorData> got = model.run(inputs).tensors();
+                oracle
+                    .run(inputs)
+                    .forEach((name, expected) ->
+                        assertThat(got.get(name).floats())
+                            .as(name)
+                            .usingComparatorWithPrecision(1e-4f)
+                            .containsExactly(expected.floats()));
+                return got;
+              },
+              sizes);
+      assertThat(kept.kept(List.of(7, 3, 4, 5, 6, 2, 3), 5)).hasSize(5);
+    }
+  }
+
+  private static float[] random(String name, int... dims) {
+    float[] values = new float[Arrays.stream(dims).reduce(1, (a, b) -> a * b)];
+    Random random = new Random(name.hashCode());
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian() * 0.3f;
+    }
+    return values;
   }
 }
