@@ -57,6 +57,8 @@ final class WebKitBrowser implements Browser {
       ProcessTree driver = null;
       try {
         Path number = folder.resolve("display");
+        // Without -noreset the display starts over when a session's last window is gone, and the
+        // next session's browser may then find none.
         Process x =
             new ProcessBuilder(
                     xvfb.toString(),
@@ -66,7 +68,8 @@ final class WebKitBrowser implements Browser {
                     "0",
                     "1600x1200x24",
                     "-nolisten",
-                    "tcp")
+                    "tcp",
+                    "-noreset")
                 .redirectOutput(number.toFile())
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
                 .start();
