@@ -25,7 +25,7 @@ public final class LlamaGraph extends DecoderGraph {
   void write() {
     String cos = table("cos", true);
     String sin = table("sin", false);
-    half();
+    constants();
     String x =
         op(
             "Gather",
@@ -57,7 +57,7 @@ public final class LlamaGraph extends DecoderGraph {
     return op("Unsqueeze", op("Gather", name, "position_ids"), "i1");
   }
 
-  private void half() {
+  private void constants() {
     onnx.constant("half", new long[] {sizes.depth() / 2}, 1);
     onnx.constant("whole", new long[] {sizes.depth()}, 1);
     int group = sizes.heads() / sizes.keyHeads();

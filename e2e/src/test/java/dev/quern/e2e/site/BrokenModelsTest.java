@@ -46,20 +46,19 @@ class BrokenModelsTest {
         const x = () => new quern.Tensor('float32', new Float32Array(32).fill(0.5), [2, 16]);
         const before = Array.from((await session.run({ x: x() })).y.data).join();
         const file = await (await fetch('FILE')).arrayBuffer();
-        const ends = LENGTHS.map(((at) => (length) => (at += length))(0));
+        const ends = ENDS;
         const answers = [];
         const attempt = async (i) => {
           const bytes = file.slice(ends[i - 1] ?? 0, ends[i]);
           const options = { tune: false, schedules: false, threads: 1 };
-          const start = performance.now();
           const answer = await quern.Session.create(bytes, options).then(
             async (s) => { await s.release(); return { code: 'accepted', text: '' }; },
             (e) => ({ code: e.code ?? 'none', text: [e.message, ...(e.problems ?? [])].join(' ') }));
-          answers[i] = { ...answer, milliseconds: performance.now() - start };
           const now = Array.from((await session.run({ x: x() })).y.data).join();
           if (now !== before) {
-            answers[i].text = `the running session gave ${now} and not ${before}`;
+            answer.text = `the running session gave ${now} and not ${before}`;
           }
+          answers[i] = answer;
         };
         let next = 0;
         const lane = async () => { while (next < ends.length) await attempt(next++); };
@@ -72,10 +71,10 @@ class BrokenModelsTest {
   void eachIsRefusedAndTheRunningSessionGoesOn(@TempDir Path folder) throws Exception {
     List<Broken> models = models();
     ByteArrayOutputStream together = new ByteArrayOutputStream();
-    ArrayNode lengths = JsonMapper.shared().createArrayNode();
+    ArrayNode ends = JsonMapper.shared().createArrayNode();
     for (Broken model : models) {
       together.write(model.file());
-      lengths.add(model.file().length);
+      ends.add(together.size());
     }
     Site.front(true).serve(FILE, "application/octet-stream", together.toByteArray(), Map.of());
     Path good = Files.write(folder.resolve("good.onnx"), TestModels.mlp());
@@ -90,7 +89,7 @@ class BrokenModelsTest {
                           SCRIPT
                               .replace("GOOD", running.id())
                               .replace("FILE", FILE)
-                              .replace("LENGTHS", lengths.toString()),
+                              .replace("ENDS", ends.toString()),
                           Duration.ofMinutes(8)));
       assertThat(answers).hasSize(models.size());
       for (int i = 0; i < models.size(); i++) {

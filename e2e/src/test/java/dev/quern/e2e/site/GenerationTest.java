@@ -171,20 +171,7 @@ class GenerationTest {
         Harness.Loaded model = harness.session(file, Site.fixed());
         Oracle oracle = new Oracle(CopyingDecoder.file())) {
       Greedy kept =
-          new Greedy(
-              inputs -> {
-                Map<String, TensorData> expected = oracle.run(inputs);
-                Map<String, TensorData> got = model.run(inputs).tensors();
-                expected.forEach((name, tensor) -> {
-                  assertThat(got.get(name).shape()).as(name).isEqualTo(tensor.shape());
-                  assertThat(got.get(name).floats())
-                      .as(name)
-                      .usingComparatorWithPrecision(TOLERANCE)
-                      .containsExactly(tensor.floats());
-                });
-                return got;
-              },
-              CopyingDecoder.SIZES);
+          new Greedy(inputs -> held(model, oracle, inputs, TOLERANCE), CopyingDecoder.SIZES);
       List<Integer> said = kept.kept(prompt, 6);
       assertThat(said).containsExactly(2, 3, 4, 5, 6, 7);
       assertThat(
@@ -192,6 +179,22 @@ class GenerationTest {
                   .afresh(prompt, 6))
           .isEqualTo(said);
     }
+  }
+
+  /** A run's outputs, held against ONNX Runtime's. */
+  private static Map<String, TensorData> held(
+      Harness.Loaded model, Oracle oracle, Map<String, TensorData> inputs, float tolerance) {
+    Map<String, TensorData> got = model.run(inputs).tensors();
+    oracle
+        .run(inputs)
+        .forEach((name, expected) -> {
+          assertThat(got.get(name).shape()).as(name).isEqualTo(expected.shape());
+          assertThat(got.get(name).floats())
+              .as(name)
+              .usingComparatorWithPrecision(tolerance)
+              .containsExactly(expected.floats());
+        });
+    return got;
   }
 
   /**
@@ -205,20 +208,7 @@ class GenerationTest {
     try (Harness harness = Site.harness(TestBrowsers.get(kind), true);
         Harness.Loaded model = harness.session(file, Site.fixed());
         Oracle oracle = new Oracle(bytes)) {
-      Greedy kept =
-          new Greedy(
-              inputs -> {
-                Map<String, TensorData> got = model.run(inputs).tensors();
-                oracle
-                    .run(inputs)
-                    .forEach((name, expected) ->
-                        assertThat(got.get(name).floats())
-                            .as(name)
-                            .usingComparatorWithPrecision(1e-4f)
-                            .containsExactly(expected.floats()));
-                return got;
-              },
-              sizes);
+      Greedy kept = new Greedy(inputs -> held(model, oracle, inputs, 1e-4f), sizes);
       assertThat(kept.kept(List.of(7, 3, 4, 5, 6, 2, 3), 5)).hasSize(5);
     }
   }

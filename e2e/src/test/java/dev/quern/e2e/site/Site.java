@@ -6,7 +6,12 @@ import dev.quern.e2e.harness.Front;
 import dev.quern.e2e.harness.Harness;
 import dev.quern.server.App;
 import dev.quern.server.Options;
+import dev.quern.server.http.Content;
+import dev.quern.server.weights.Manifest;
 import dev.quern.server.weights.ModelImport;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -45,8 +50,8 @@ public final class Site implements BeforeAllCallback {
       Path database = Files.createTempDirectory(folder, "records").resolve("quern.db");
       app = App.start(Options.in(folder).withDatabase(database).withTelemetry(true));
       new ModelImport(app.weights()).catalogue();
-    } catch (java.io.IOException e) {
-      throw new java.io.UncheckedIOException(e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
     isolated = Front.start(Optional.of(app.address()), true);
     plain = Front.start(Optional.of(app.address()), false);
@@ -60,6 +65,14 @@ public final class Site implements BeforeAllCallback {
 
   static App app() {
     return app;
+  }
+
+  /** A file of the store, whole. */
+  static byte[] stored(Manifest.ModelFile file) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) file.bytes());
+    Content content = app.weights().find(file.sha256()).orElseThrow().identity();
+    content.write(0, content.length(), bytes);
+    return bytes.toByteArray();
   }
 
   static Front front(boolean isolate) {

@@ -12,7 +12,6 @@ import dev.quern.e2e.harness.Harness;
 import dev.quern.e2e.harness.SdkException;
 import dev.quern.e2e.oracle.MiniLm;
 import dev.quern.server.weights.Manifest;
-import java.io.ByteArrayOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -138,14 +137,7 @@ class TroubleTest {
     try (Front front = Front.start(Optional.of(Site.app().address()), true)) {
       Manifest.ModelFile file =
           Site.app().weights().manifest("all-MiniLM-L6-v2").orElseThrow().files().getFirst();
-      ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) file.bytes());
-      Site.app()
-          .weights()
-          .find(file.sha256())
-          .orElseThrow()
-          .identity()
-          .write(0, file.bytes(), bytes);
-      byte[] damaged = bytes.toByteArray();
+      byte[] damaged = Site.stored(file);
       damaged[60_000_000] ^= 1;
       front.serve(file.url(), "application/octet-stream", damaged, Map.of());
       try (Harness harness = Harness.open(TestBrowsers.get(kind), front)) {
