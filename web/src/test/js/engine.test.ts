@@ -6,7 +6,12 @@ import {
   placeFiles,
 } from '../../main/js/engine/download.js';
 import { createMachine } from '../../main/js/engine/machine.js';
-import { accessTo, createMemory, ensureMemory } from '../../main/js/engine/memory.js';
+import {
+  accessTo,
+  createMemory,
+  ensureMemory,
+  whenThereIsRoom,
+} from '../../main/js/engine/memory.js';
 import { capabilities, classKey, threadCount } from '../../main/js/engine/probe.js';
 import { describeInputs, takeOutputs } from '../../main/js/engine/tensors.js';
 import { fails, fakeFetch, same, test } from './harness.js';
@@ -230,9 +235,23 @@ test('memory that cannot grow is an error of its own', async () => {
   await fails('memory', 'refuses to grow', () => ensureMemory(memory, 65537));
 });
 
-test('a machine instantiates staged modules, keeps the reason of a failure, and calls exports', () => {
+test('a memory that finds no addresses is made once there are some; other failures are told at once', async () => {
+  let asked = 0;
+  const made = await whenThereIsRoom(() => {
+    if (++asked < 3) throw new RangeError('could not allocate memory');
+    return 'made';
+  });
+  same([made, asked], ['made', 3]);
+  const broken = () => Promise.reject(new TypeError('not a module'));
+  await whenThereIsRoom(broken).then(
+    () => same('made', 'refused'),
+    (error) => same(error.message, 'not a module'),
+  );
+});
+
+test('a machine instantiates staged modules, keeps the reason of a failure, and calls exports', async () => {
   const { memory } = createMemory(false);
-  const machine = createMachine({ memory, shared: false, workers: [], features: FEATURES });
+  const machine = await createMachine({ memory, shared: false, workers: [], features: FEATURES });
   // (func (export "add") (param f64 f64) (result f64) (f64.add (local.get 0) (local.get 1)))
   const module = [
     ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 0x60, 2, 0x7c, 0x7c, 1, 0x7c, 3, 2, 1, 0],

@@ -1,4 +1,5 @@
 import { EngineError } from './errors.js';
+import { whenThereIsRoom } from './memory.js';
 
 const file = (name) => new URL(`engine/${name}`, import.meta.url).href;
 
@@ -16,7 +17,8 @@ async function loadWasmGc(machineReady, edition) {
   const runtime = await import(file('engine.wasm-runtime.mjs'));
   const machine = await machineReady;
   const installImports = (target) => Object.assign(target, machine.imports);
-  return (await runtime.load(new Uint8Array(await bytes), { installImports })).exports;
+  const code = new Uint8Array(await bytes);
+  return (await whenThereIsRoom(() => runtime.load(code, { installImports }))).exports;
 }
 
 /** The engine as JavaScript, with all there is. */
@@ -44,7 +46,7 @@ export async function loadEngine(machineReady, features, wanted, edition) {
       start((await machineReady).host);
       return { engine: Engine, gpuCalls: GpuCalls ?? null, kind };
     } catch (error) {
-      if (error instanceof EngineError) throw error; // of the threads
+      if (error instanceof EngineError) throw error; // of threads or memory
       reasons.push(`${kind}: ${error?.message ?? error}`);
     }
   }

@@ -1,5 +1,5 @@
 import { EngineError } from './errors.js';
-import { PAGE, accessTo, ensureMemory } from './memory.js';
+import { PAGE, accessTo, ensureMemory, whenThereIsRoom } from './memory.js';
 
 // dev.quern.runtime.Control
 const ERROR = 260;
@@ -55,11 +55,11 @@ export async function startThreads(memory, threads, onTrap) {
  * Java and JavaScript, and the instances. Functions that can fail return -1 and keep the reason,
  * because an exception does not cross a plain Wasm import.
  */
-export function createMachine({ memory, shared, workers, features }) {
+export async function createMachine({ memory, shared, workers, features }) {
   const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
   const now = () => performance.now();
   const env = { memory, table, now };
-  const stage = new WebAssembly.Memory({ initial: 4, maximum: 65536 });
+  const stage = await whenThereIsRoom(() => new WebAssembly.Memory({ initial: 4, maximum: 65536 }));
   const words = () => new Int32Array(memory.buffer, 0, 128);
   const instances = [];
   let inputs = [];

@@ -3,6 +3,12 @@ import { EngineError } from './errors.js';
 export const PAGE = 65536;
 const MAXIMA = [65536, 32768, 16384, 8192, 4096];
 
+const noMemory = () =>
+  new EngineError(
+    'memory',
+    'The browser gives no memory for a model; close other tabs and load the page again.',
+  );
+
 /** The kernels' memory: as large a maximum as the browser reserves. */
 export function createMemory(shared) {
   for (const maximum of MAXIMA) {
@@ -12,10 +18,30 @@ export function createMemory(shared) {
       // A 32-bit browser or one with many tabs refuses to reserve this much: try half.
     }
   }
-  throw new EngineError(
-    'memory',
-    'The browser gives no memory for a model; close other tabs and load the page again.',
-  );
+  throw noMemory();
+}
+
+/** Milliseconds to wait for address space, again and again. */
+const WAITS = [50, 100, 200, 400, 800, 1600];
+
+/**
+ * The result of `make`, which makes a memory. A browser reserves gigabytes of addresses for each and gives them back a while after a
+ * session's end: where many sessions come and go, the next one waits.
+ */
+export async function whenThereIsRoom(make) {
+  for (const wait of WAITS) {
+    try {
+      return await make();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+  try {
+    return await make();
+  } catch (error) {
+    throw error instanceof RangeError ? noMemory() : error;
+  }
 }
 
 /** Grows `memory` to at least `bytes`. */

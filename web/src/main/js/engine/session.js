@@ -100,9 +100,9 @@ export class Session {
     const begin = performance.now();
     const machineReady = startThreads(memory, wanted, (trap) => {
       this.trap = trap;
-    }).then((workers) => {
+    }).then(async (workers) => {
       this.workers = workers;
-      this.machine = createMachine({ memory, shared: features.shared, workers, features });
+      this.machine = await createMachine({ memory, shared: features.shared, workers, features });
       return this.machine;
     });
     machineReady.catch(() => {}); // awaited by the engine
