@@ -237,13 +237,15 @@ test('memory that cannot grow is an error of its own', async () => {
 
 test('a memory that finds no addresses is made once there are some; other failures are told at once', async () => {
   let asked = 0;
+  let told = 0;
+  const scarce = () => told++;
   const made = await whenThereIsRoom(() => {
     if (++asked < 3) throw new RangeError('could not allocate memory');
     return 'made';
-  });
-  same([made, asked], ['made', 3]);
+  }, scarce);
+  same([made, asked, told], ['made', 3, 2]);
   const broken = () => Promise.reject(new TypeError('not a module'));
-  await whenThereIsRoom(broken).then(
+  await whenThereIsRoom(broken, scarce).then(
     () => same('made', 'refused'),
     (error) => same(error.message, 'not a module'),
   );
@@ -251,7 +253,13 @@ test('a memory that finds no addresses is made once there are some; other failur
 
 test('a machine instantiates staged modules, keeps the reason of a failure, and calls exports', async () => {
   const { memory } = createMemory(false);
-  const machine = await createMachine({ memory, shared: false, workers: [], features: FEATURES });
+  const machine = await createMachine({
+    memory,
+    shared: false,
+    workers: [],
+    features: FEATURES,
+    scarce: () => undefined,
+  });
   // (func (export "add") (param f64 f64) (result f64) (f64.add (local.get 0) (local.get 1)))
   const module = [
     ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 0x60, 2, 0x7c, 0x7c, 1, 0x7c, 3, 2, 1, 0],

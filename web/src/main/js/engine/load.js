@@ -1,5 +1,4 @@
 import { EngineError } from './errors.js';
-import { whenThereIsRoom } from './memory.js';
 
 const file = (name) => new URL(`engine/${name}`, import.meta.url).href;
 
@@ -18,7 +17,7 @@ async function loadWasmGc(machineReady, edition) {
   const machine = await machineReady;
   const installImports = (target) => Object.assign(target, machine.imports);
   const code = new Uint8Array(await bytes);
-  return (await whenThereIsRoom(() => runtime.load(code, { installImports }))).exports;
+  return (await machine.inRoom(() => runtime.load(code, { installImports }))).exports;
 }
 
 /** The engine as JavaScript, with all there is. */

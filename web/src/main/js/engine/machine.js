@@ -55,11 +55,12 @@ export async function startThreads(memory, threads, onTrap) {
  * Java and JavaScript, and the instances. Functions that can fail return -1 and keep the reason,
  * because an exception does not cross a plain Wasm import.
  */
-export async function createMachine({ memory, shared, workers, features }) {
+export async function createMachine({ memory, shared, workers, features, scarce }) {
   const table = new WebAssembly.Table({ initial: TABLE_SIZE, element: 'anyfunc' });
   const now = () => performance.now();
   const env = { memory, table, now };
-  const stage = await whenThereIsRoom(() => new WebAssembly.Memory({ initial: 4, maximum: 65536 }));
+  const inRoom = (make) => whenThereIsRoom(make, scarce);
+  const stage = await inRoom(() => new WebAssembly.Memory({ initial: 4, maximum: 65536 }));
   const words = () => new Int32Array(memory.buffer, 0, 128);
   const instances = [];
   let inputs = [];
@@ -139,6 +140,7 @@ export async function createMachine({ memory, shared, workers, features }) {
   return {
     memory,
     stage,
+    inRoom,
     /** The modules with which the page runs programs itself, and the count of installed ones that they stand for. */
     shared: () => ({
       modules: [walkerModule, kernels],

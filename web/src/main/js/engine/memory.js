@@ -26,14 +26,15 @@ const WAITS = [50, 100, 200, 400, 800, 1600];
 
 /**
  * The result of `make`, which makes a memory. A browser reserves gigabytes of addresses for each and gives them back a while after a
- * session's end: where many sessions come and go, the next one waits.
+ * session's end: where many sessions come and go, the next one waits. `scarce` asks the page to drop what it holds of earlier ones.
  */
-export async function whenThereIsRoom(make) {
+export async function whenThereIsRoom(make, scarce) {
   for (const wait of WAITS) {
     try {
       return await make();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
+      scarce();
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }

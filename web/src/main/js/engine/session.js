@@ -102,7 +102,13 @@ export class Session {
       this.trap = trap;
     }).then(async (workers) => {
       this.workers = workers;
-      this.machine = await createMachine({ memory, shared: features.shared, workers, features });
+      this.machine = await createMachine({
+        memory,
+        shared: features.shared,
+        workers,
+        features,
+        scarce: () => this.notify({ type: 'scarce' }),
+      });
       return this.machine;
     });
     machineReady.catch(() => {}); // awaited by the engine

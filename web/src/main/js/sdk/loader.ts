@@ -59,6 +59,15 @@ export class Loader {
     );
   }
 
+  /** Makes the browser collect the memories of sessions that have ended: it does when it can reserve no other. */
+  static makeRoom(): void {
+    try {
+      createMemory(true);
+    } catch {
+      // There is none to be had: the engine says so.
+    }
+  }
+
   /** Begins to download, unless the engine is given the bytes. */
   load(source: Source): void {
     if (source.kind !== 'bytes') {

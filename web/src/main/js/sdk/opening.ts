@@ -119,6 +119,8 @@ export async function openEngine(
         void offerSchedules(opened, notification.class, options, ready);
       } else if (notification.type === 'profile') {
         void memory.keepProfile(browser, notification.profile);
+      } else if (notification.type === 'scarce') {
+        Loader.makeRoom();
       }
       hear(notification);
     });

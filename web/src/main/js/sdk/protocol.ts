@@ -271,6 +271,7 @@ export type Notification =
   | { type: 'device'; class: string; capabilities: Capabilities }
   | { type: 'progress'; phase: Phase; loaded: number; total: number }
   | { type: 'profile'; profile: { class: string } & Record<string, unknown> }
+  | { type: 'scarce' } // the engine finds no room for its memory
   | { type: 'schedules'; rows: ScheduleRow[]; peakGflops: number | null }
   | { type: 'tuned'; record: ScheduleRecord; previous: string; ratio: number }
   | { type: 'refused'; kernel: string; bucket: string; schedule: string; reason: string };
