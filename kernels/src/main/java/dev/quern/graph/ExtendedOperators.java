@@ -150,22 +150,18 @@ final class ExtendedOperators {
     t.row("Pad", ANY, 1, 4, s -> ImageRules.pad(s, ArrangeRules::pad));
   }
 
-  private static void unary(Operators.Table t, String name, ElementwiseOp op) {
-    t.row(name, REAL, 1, 1, s -> ElementwiseRules.plain(s, op));
-  }
-
   private static void functions(Operators.Table t) {
-    unary(t, "Sin", ElementwiseOp.SIN);
-    unary(t, "Cos", ElementwiseOp.COS);
-    unary(t, "Tan", ElementwiseOp.TAN);
-    unary(t, "Asin", ElementwiseOp.ASIN);
-    unary(t, "Acos", ElementwiseOp.ACOS);
-    unary(t, "Atan", ElementwiseOp.ATAN);
-    unary(t, "Sinh", ElementwiseOp.SINH);
-    unary(t, "Cosh", ElementwiseOp.COSH);
-    unary(t, "Asinh", ElementwiseOp.ASINH);
-    unary(t, "Acosh", ElementwiseOp.ACOSH);
-    unary(t, "Atanh", ElementwiseOp.ATANH);
+    t.row("Sin", REAL, 1, 1, TrigonometryRules.rule(ElementwiseOp.SIN));
+    t.row("Cos", REAL, 1, 1, TrigonometryRules.rule(ElementwiseOp.COS));
+    t.row("Tan", REAL, 1, 1, TrigonometryRules.rule(ElementwiseOp.TAN));
+    t.row("Asin", REAL, 1, 1, TrigonometryRules.rule(ElementwiseOp.ASIN));
+    t.row("Acos", REAL, 1, 1, TrigonometryRules.rule(ElementwiseOp.ACOS));
+    t.row("Atan", REAL, 1, 1, TrigonometryRules.rule(ElementwiseOp.ATAN));
+    t.row("Sinh", REAL, 1, 1, TrigonometryRules.rule(ElementwiseOp.SINH));
+    t.row("Cosh", REAL, 1, 1, TrigonometryRules.rule(ElementwiseOp.COSH));
+    t.row("Asinh", REAL, 1, 1, TrigonometryRules.rule(ElementwiseOp.ASINH));
+    t.row("Acosh", REAL, 1, 1, TrigonometryRules.rule(ElementwiseOp.ACOSH));
+    t.row("Atanh", REAL, 1, 1, TrigonometryRules.rule(ElementwiseOp.ATANH));
     t.row("Elu", REAL, 1, 1, ActivationRules::elu);
     t.row("Selu", REAL, 1, 1, ActivationRules::selu);
     t.row("Celu", REAL, 1, 1, ActivationRules::celu);

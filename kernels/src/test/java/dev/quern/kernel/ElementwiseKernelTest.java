@@ -188,6 +188,46 @@ class ElementwiseKernelTest {
     }
   }
 
+  /** Programs of other operations, by the operator that is written so; errors as above. */
+  @ParameterizedTest
+  @CsvSource({
+    "Sin, SIN, -10000, 10000, 4, 2e-7",
+    "Cos, COS, -10000, 10000, 4, 2e-7",
+    "Tan, TAN, -100, 100, 8, 2e-7",
+    "Asin, ASIN, -1, 1, 4, 0",
+    "Acos, ACOS, -1, 1, 4, 0",
+    "Atan, ATAN, -20, 20, 4, 0",
+    "Sinh, SINH, -90, 90, 4, 0",
+    "Cosh, COSH, -90, 90, 4, 0",
+    "Asinh, ASINH, -100, 100, 4, 0",
+    "Acosh, ACOSH, 0.9, 100, 4, 0",
+    "Atanh, ATANH, -1, 1, 4, 0"
+  })
+  void computesTrigonometry(
+      String operator, ElementwiseOp op, float low, float high, double ulps, double absolute) {
+    ElementwiseProgram program = Programs.imported(operator);
+    Random random = new Random(4);
+    int count = KernelRig.full() ? 1_000_000 : 50_000;
+    float[] x = new float[count + SPECIAL.length];
+    for (int i = 0; i < count; i++) {
+      x[i] = (low + (high - low) * random.nextFloat()) * (i % 2 == 0 ? 1 : random.nextFloat());
+    }
+    System.arraycopy(SPECIAL, 0, x, count, SPECIAL.length);
+    for (Features features : List.of(KernelRig.PLAIN, KernelRig.FMA)) {
+      float[] found = flat(program, features, x);
+      for (int i = 0; i < x.length; i++) {
+        double wanted = Programs.apply(op, x[i], 0, 0);
+        if (absolute > 0 && Math.abs(x[i]) > 1 << 20 && !Double.isNaN(wanted)) {
+          // Beyond what is reduced exactly, where neighbours are a turn apart: some angle's value.
+          assertThat(found[i]).isFinite();
+          continue;
+        }
+        double tolerance = Math.max(ulps * Math.ulp((float) wanted), absolute);
+        KernelRig.close(found[i], wanted, tolerance, op + " of " + x[i] + " with " + features);
+      }
+    }
+  }
+
   /** An element's value must not depend on where in its row it stands. */
   @ParameterizedTest
   @EnumSource(names = {"EXP", "LOG", "ERF", "TANH", "SIGMOID"})

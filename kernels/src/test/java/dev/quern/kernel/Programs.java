@@ -3,7 +3,12 @@ package dev.quern.kernel;
 import dev.quern.graph.ElementwiseOp;
 import dev.quern.graph.ElementwiseProgram;
 import dev.quern.graph.ElementwiseProgram.Instruction;
+import dev.quern.graph.Graph;
+import dev.quern.graph.GraphImporter;
+import dev.quern.onnx.Bytes;
 import dev.quern.onnx.DataType;
+import dev.quern.onnx.ModelBuilder;
+import dev.quern.onnx.OnnxReader;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -44,6 +49,18 @@ final class Programs {
 
   static ElementwiseProgram unary(ElementwiseOp op) {
     return inputs(1).step(op, 0).build();
+  }
+
+  /** The program as which an operator of one f32 is written. */
+  static ElementwiseProgram imported(String operator) {
+    byte[] file =
+        new ModelBuilder(18)
+            .input("x", F32, "n")
+            .node(operator, List.of("x"), List.of("y"))
+            .output("y", F32)
+            .build();
+    Graph graph = GraphImporter.importModel(OnnxReader.read(Bytes.of(file)));
+    return graph.nodes().getFirst().program("program");
   }
 
   static ElementwiseProgram binary(ElementwiseOp op) {
@@ -121,6 +138,17 @@ final class Programs {
       case EXP -> Math.exp(a);
       case LOG -> Math.log(a);
       case ERF -> erf(a);
+      case SIN -> Math.sin(a);
+      case COS -> Math.cos(a);
+      case TAN -> Math.tan(a);
+      case ASIN -> Math.asin(a);
+      case ACOS -> Math.acos(a);
+      case ATAN -> Math.atan(a);
+      case SINH -> Math.sinh(a);
+      case COSH -> Math.cosh(a);
+      case ASINH -> Math.copySign(asinh(Math.abs(a)), a);
+      case ACOSH -> Math.log1p(a - 1 + Math.sqrt(a - 1) * Math.sqrt(a + 1));
+      case ATANH -> (Math.log1p(a) - Math.log1p(-a)) / 2;
       case TANH -> Math.tanh(a);
       case SIGMOID -> 1 / (1 + Math.exp(-a));
       case RELU -> Math.max(a, 0);
@@ -171,5 +199,9 @@ final class Programs {
     }
     double erfc = Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction);
     return Math.signum(x) * (1 - erfc);
+  }
+
+  private static double asinh(double a) {
+    return a > 1e100 ? Math.log(a) + Math.log(2) : Math.log1p(a + a * a / (1 + Math.hypot(a, 1)));
   }
 }
