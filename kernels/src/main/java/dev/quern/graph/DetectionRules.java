@@ -34,6 +34,11 @@ final class DetectionRules {
             "padding", new Attribute.Text(padding),
             "align", new Attribute.Int(s.integer("align_corners", 0)));
     Compose c = new Compose(s);
+    if (GridSampling.fits(s)) {
+      boolean align = s.integer("align_corners", 0) != 0;
+      c.output(0, new GridSampling(mode, padding, align).write(c));
+      return;
+    }
     Shape result = new Shape(List.of(image.dim(0), image.dim(1), grid.dim(1), grid.dim(2)));
     c.output(0, c.host("GridSample", attributes, s.type(0), result));
   }

@@ -7,6 +7,7 @@ import static dev.quern.graph.Operator.Types.INTEGER;
 import static dev.quern.graph.Operator.Types.NUMBER;
 import static dev.quern.graph.Operator.Types.REAL;
 
+import dev.quern.onnx.DataType;
 import java.util.List;
 
 /** Further rows of the table {@link Operators}, by family: what fewer models need. */
@@ -105,7 +106,8 @@ final class ExtendedOperators {
         2,
         3,
         s -> {
-          if (s.shape(0).rank() > 4) {
+          // The kernel for images packs its weights before the first run.
+          if (s.shape(0).rank() > 4 || (s.type(0) == DataType.FLOAT && s.varies(1))) {
             WindowRules.conv(s);
           } else {
             ImageRules.conv(s);

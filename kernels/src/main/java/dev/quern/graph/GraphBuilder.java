@@ -81,6 +81,17 @@ public final class GraphBuilder {
     return false;
   }
 
+  /** Whether a value is computed from an input; if not, it is a constant or will be folded to one. */
+  boolean varies(String name) {
+    Set<String> wanted = new LinkedHashSet<>(List.of(name));
+    for (int i = nodes.size() - 1; i >= 0; i--) {
+      if (wanted.contains(nodes.get(i).output())) {
+        wanted.addAll(nodes.get(i).inputs());
+      }
+    }
+    return wanted.stream().anyMatch(this::isInput);
+  }
+
   /** Whether a name is taken. */
   boolean isDefined(String name) {
     return values.containsKey(name);

@@ -174,13 +174,42 @@ final class NormRules {
   /** Local response: {@code x / (bias + alpha/size · Σ of squares of near channels)^beta}. */
   static void lrn(Site s) {
     Shape shape = image(s);
-    Map<String, Attribute> attributes =
-        GraphImporter.attributes(
-            "size", new Attribute.Int(s.integer("size", 1)),
-            "alpha", new Attribute.Real((float) s.real("alpha", 1e-4f)),
-            "beta", new Attribute.Real((float) s.real("beta", 0.75)),
-            "bias", new Attribute.Real((float) s.real("bias", 1)));
+    long size = s.integer("size", 1);
+    float alpha = (float) s.real("alpha", 1e-4f);
+    float beta = (float) s.real("beta", 0.75);
+    float bias = (float) s.real("bias", 1);
     Compose c = new Compose(s);
-    c.output(0, c.host("LRN", attributes, s.type(0), shape));
+    Dim channels = shape.dim(1);
+    long table = channels.isConstant() ? channels.constant() * channels.constant() : -1;
+    if (s.type(0) != DataType.FLOAT || table < 1 || table > 1 << 20 || !s.mayMake(table)) {
+      Map<String, Attribute> attributes =
+          GraphImporter.attributes(
+              "size", new Attribute.Int(size),
+              "alpha", new Attribute.Real(alpha),
+              "beta", new Attribute.Real(beta),
+              "bias", new Attribute.Real(bias));
+      c.output(0, c.host("LRN", attributes, s.type(0), shape));
+      return;
+    }
+    // The sums over near channels are a product with a band of ones.
+    int count = (int) channels.constant();
+    double[] band = new double[count * count];
+    for (int i = 0; i < count; i++) {
+      for (int j = 0; j < count; j++) {
+        band[i * count + j] = j >= i - (size - 1) / 2 && j <= i + size / 2 ? 1 : 0;
+      }
+    }
+    Value ones =
+        c.constant(Constants.numbers("", DataType.FLOAT, Shape.of(count, count), band));
+    Value x = c.input(0);
+    Shape planes =
+        new Shape(List.of(shape.dim(0), channels, shape.product(2, shape.rank())));
+    Value flat = c.reshape(x, planes);
+    Value sums = c.matMul(ones, c.apply(MUL, flat, flat));
+    ProgramBuilder p = new ProgramBuilder(List.of(DataType.FLOAT, DataType.FLOAT));
+    int mean = p.op(MUL, 1, p.constant(DataType.FLOAT, alpha / size));
+    int base = p.op(ADD, mean, p.constant(DataType.FLOAT, bias));
+    p.op(DIV, 0, p.op(POW, base, p.constant(DataType.FLOAT, beta)));
+    c.output(0, c.reshape(c.apply(p, flat, sums), shape));
   }
 }

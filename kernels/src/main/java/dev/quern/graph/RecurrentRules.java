@@ -28,6 +28,11 @@ final class RecurrentRules {
         throw Site.unsupported("its inputs have different types", "");
       }
     }
+    Map<String, Attribute> attributes = attributes(s, direction, activations);
+    int gates = op.equals("LSTM") ? 4 : op.equals("GRU") ? 3 : 1;
+    if (UnrolledLayer.write(s, functions(s, direction, activations), gates)) {
+      return;
+    }
     Dim time = x.dim(batchFirst ? 1 : 0);
     Dim batch = x.dim(batchFirst ? 0 : 1);
     Dim hidden = s.shape(2).dim(2);
@@ -38,7 +43,7 @@ final class RecurrentRules {
     Dim size = all.plus(last).plus(cell ? last : Dim.ZERO);
     Compose c = new Compose(s);
     Value packed =
-        c.host(op, attributes(s, direction, activations), s.type(0), new Shape(List.of(size)));
+        c.host(op, attributes, s.type(0), new Shape(List.of(size)));
     if (s.wants(0)) {
       Value y = c.reshape(c.slice(packed, 0, Dim.ZERO, all), time, count, batch, hidden);
       c.output(0, batchFirst ? c.transpose(y, 2, 0, 1, 3) : y);
@@ -52,8 +57,7 @@ final class RecurrentRules {
     }
   }
 
-  private static Map<String, Attribute> attributes(
-      Site s, String direction, List<String> defaults) {
+  private static List<String> functions(Site s, String direction, List<String> defaults) {
     int directions = direction.equals("bidirectional") ? 2 : 1;
     List<String> both = new ArrayList<>(defaults);
     if (directions == 2) {
@@ -68,6 +72,12 @@ final class RecurrentRules {
         throw Site.unsupported("its activation '" + name + "' is not supported", "");
       }
     }
+    return names;
+  }
+
+  private static Map<String, Attribute> attributes(
+      Site s, String direction, List<String> defaults) {
+    List<String> names = functions(s, direction, defaults);
     Map<String, Attribute> attributes =
         GraphImporter.attributes(
             "direction", new Attribute.Text(direction),

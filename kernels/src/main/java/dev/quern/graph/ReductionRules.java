@@ -4,6 +4,7 @@ import static dev.quern.graph.ElementwiseOp.*;
 
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -152,9 +153,32 @@ final class ReductionRules {
       x = c.reshape(x, shape.product(0, axis), shape.product(axis, shape.rank()));
       axis = 1;
     }
+    Dim size = x.shape().dim(axis);
+    boolean counts = x.type() == DataType.FLOAT && size.isConstant() && size.constant() > 0 && s.mayMake(size.constant());
     Map<String, Attribute> attributes = Map.of("axis", new Attribute.Int(axis));
-    Value result = c.host("Hardmax", List.of(x), attributes, x.type(), x.shape());
+    Value result =
+        counts
+            ? firstOfLargest(c, x, axis, (int) size.constant())
+            : c.host("Hardmax", List.of(x), attributes, x.type(), x.shape());
     c.output(0, c.reshape(result, shape));
+  }
+
+  /** By the places of the largest elements, of which the first one stays. */
+  private static Value firstOfLargest(Compose c, Value x, int axis, int size) {
+    double[] count = new double[size];
+    for (int i = 0; i < size; i++) {
+      count[i] = i;
+    }
+    List<Dim> dims = new ArrayList<>(Collections.nCopies(x.shape().rank() - axis, Dim.ONE));
+    dims.set(0, Dim.of(size));
+    Value places = c.constant(Constants.numbers("", DataType.FLOAT, new Shape(dims), count));
+    List<Long> axes = List.of((long) axis);
+    ProgramBuilder p =
+        new ProgramBuilder(List.of(DataType.FLOAT, DataType.FLOAT, DataType.FLOAT));
+    p.op(WHERE, p.op(EQUAL, 0, 1), 2, p.constant(DataType.FLOAT, size));
+    Value found = c.apply(p, x, c.reduce("ReduceMax", x, axes, true), places);
+    Value first = c.reduce("ReduceMin", found, axes, true);
+    return c.cast(c.apply(EQUAL, places, first), DataType.FLOAT);
   }
 
   /** The norm of an axis that divides its elements. */

@@ -133,7 +133,11 @@ final class ShapeRules {
     }
     s.alias(0, 0);
     if (s.wants(1)) {
-      filled(s, 1, Constants.scalar("", DataType.BOOL, 1), s.shape(0));
+      // Where the input's elements lie, there is a true, whatever they are.
+      Compose c = new Compose(s);
+      ProgramBuilder p = new ProgramBuilder(s.type(0));
+      p.constant(DataType.BOOL, 1);
+      c.output(1, c.apply(p, c.input(0)));
     }
   }
 

@@ -35,7 +35,68 @@ final class SignalRules {
             "inverse", new Attribute.Int(inverse ? 1 : 0),
             "length", new Attribute.Dims(List.of(length)));
     Compose c = new Compose(s);
-    c.output(0, c.host("DFT", List.of(c.input(0)), attributes, s.type(0), new Shape(dims)));
+    Constant table = s.type(0) == DataType.FLOAT ? table(s, axis, length, dims, inverse) : null;
+    c.output(
+        0,
+        table == null
+            ? c.host("DFT", List.of(c.input(0)), attributes, s.type(0), new Shape(dims))
+            : product(c, axis, table, dims));
+  }
+
+  /**
+   * What each number of a signal gives to each number of its transform, {@code [n·parts, bins·2]};
+   * null for lengths that are not known or so long that a product is no way to transform them.
+   */
+  private static Constant table(
+      Site s, int axis, Dim length, List<Dim> transformed, boolean inverse) {
+    Dim size = s.shape(0).dim(axis);
+    Dim last = s.shape(0).dim(-1);
+    if (!size.isConstant() || !length.isConstant() || !last.isConstant()) {
+      return null;
+    }
+    int n = (int) Math.min(size.constant(), 1 << 16);
+    int parts = (int) last.constant();
+    int bins = (int) Math.min(transformed.get(axis).constant(), 1 << 16);
+    long period = length.constant();
+    long elements = 2L * n * parts * bins;
+    if (parts < 1 || parts > 2 || elements < 1 || elements > 1 << 20 || !s.mayMake(elements)) {
+      return null;
+    }
+    double[] values = new double[(int) elements];
+    for (int j = 0; j < Math.min(n, period); j++) {
+      for (int bin = 0; bin < bins; bin++) {
+        double angle = (inverse ? 2 : -2) * Math.PI * ((long) j * bin % period) / period;
+        double cos = Math.cos(angle) / (inverse ? period : 1);
+        double sin = Math.sin(angle) / (inverse ? period : 1);
+        for (int part = 0; part < parts; part++) {
+          int at = ((j * parts + part) * bins + bin) * 2;
+          values[at] = part == 0 ? cos : -sin;
+          values[at + 1] = part == 0 ? sin : cos;
+        }
+      }
+    }
+    return Constants.numbers("", DataType.FLOAT, Shape.of((long) n * parts, 2L * bins), values);
+  }
+
+  private static Value product(Compose c, int axis, Constant table, List<Dim> dims) {
+    Value x = c.input(0);
+    int rank = x.shape().rank();
+    // The axis that is transformed comes to stand before the last one.
+    long[] there = new long[rank];
+    long[] back = new long[rank];
+    for (int i = 0, at = 0; i < rank; i++) {
+      int to = i == axis ? rank - 2 : i == rank - 1 ? rank - 1 : at++;
+      there[to] = i;
+      back[i] = to;
+    }
+    Value turned = c.transpose(x, there);
+    Value rows =
+        c.reshape(turned, turned.shape().product(0, rank - 2), table.shape().dim(0));
+    Value sums = c.matMul(rows, c.constant(table));
+    List<Dim> shape = new ArrayList<>(turned.shape().dims().subList(0, rank - 2));
+    shape.add(dims.get(axis));
+    shape.add(Dim.of(2));
+    return c.transpose(c.reshape(sums, new Shape(shape)), back);
   }
 
   /** Signals {@code [n, samples, 1 or 2]} to {@code [n, frames, bins, 2]}. */

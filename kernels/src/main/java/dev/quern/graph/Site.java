@@ -126,6 +126,11 @@ final class Site {
     return constant;
   }
 
+  /** Whether an input is another in each run. */
+  boolean varies(int input) {
+    return builder.varies(operand(input));
+  }
+
   /** The name of an input at run time. */
   String operand(int input) {
     return importer.runtime(known(input), node.inputs().get(input));

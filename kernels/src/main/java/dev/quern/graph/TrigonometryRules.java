@@ -47,7 +47,7 @@ final class TrigonometryRules {
           case ATANH -> atanh(x);
           default -> throw new IllegalArgumentException(op + " is not trigonometric");
         };
-    return result.program().build(result.register());
+    return result.build();
   }
 
   /** Splits π/2 into parts of four bits each; the last one has what is left as f32. */
@@ -70,7 +70,7 @@ final class TrigonometryRules {
       r = r.minus(turns.times(part));
     }
     // What is left of an argument too large to be reduced is no angle, but the result is to be one.
-    r = r.apply(MIN, x.number(0.8)).apply(MAX, x.number(-0.8));
+    r = r.within(-0.8, 0.8);
     Real z = r.times(r);
     Real sine =
         z.polynomial(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1).times(z).times(r).plus(r);
@@ -200,69 +200,5 @@ final class TrigonometryRules {
             .plus(size);
     Real large = size.plus(1).over(size.apply(NEG).plus(1)).apply(LOG).times(0.5);
     return x.signOn(size.apply(LESS, x.number(0.5)).choose(small, large));
-  }
-
-  /** A register of a program of f32, with arithmetic. */
-  private record Real(ProgramBuilder program, int register) {
-    Real number(double value) {
-      return new Real(program, program.constant(DataType.FLOAT, value));
-    }
-
-    Real apply(ElementwiseOp op, Real... others) {
-      int[] operands = new int[others.length + 1];
-      operands[0] = register;
-      for (int i = 0; i < others.length; i++) {
-        operands[i + 1] = others[i].register;
-      }
-      return new Real(program, program.op(op, operands));
-    }
-
-    Real plus(Real other) {
-      return apply(ADD, other);
-    }
-
-    Real plus(double value) {
-      return plus(number(value));
-    }
-
-    Real minus(Real other) {
-      return apply(SUB, other);
-    }
-
-    Real minus(double value) {
-      return minus(number(value));
-    }
-
-    Real times(Real other) {
-      return apply(MUL, other);
-    }
-
-    Real times(double value) {
-      return times(number(value));
-    }
-
-    Real over(Real other) {
-      return apply(DIV, other);
-    }
-
-    /** Where this bool is true the first value, else the second. */
-    Real choose(Real yes, Real no) {
-      return apply(WHERE, yes, no);
-    }
-
-    /** The value with this one's sign, that of zeros too. */
-    Real signOn(Real value) {
-      Real negative = apply(LESS, number(0));
-      return apply(EQUAL, number(0)).choose(this, negative.choose(value.apply(NEG), value));
-    }
-
-    /** Horner's rule, highest coefficient first. */
-    Real polynomial(double... coefficients) {
-      Real sum = number(coefficients[0]);
-      for (int i = 1; i < coefficients.length; i++) {
-        sum = sum.times(this).plus(coefficients[i]);
-      }
-      return sum;
-    }
   }
 }

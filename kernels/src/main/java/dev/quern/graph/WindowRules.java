@@ -21,7 +21,7 @@ final class WindowRules {
   private WindowRules() {}
 
   /** How a window walks over the spatial axes: one number, or two pads, for each. */
-  private record Spans(
+  record Spans(
       List<Long> kernel,
       List<Long> strides,
       List<Long> dilations,
@@ -139,7 +139,42 @@ final class WindowRules {
     requireChannels(s, s.shape(1));
     Shape result = shape(s.shape(0).dim(0), s.shape(1).dim(0), spans.output);
     Compose c = new Compose(s);
-    c.output(0, c.host("Conv", grouped(s, spans), s.type(0), result));
+    Unfolding unfolding = unfolds(s) ? Unfolding.of(s, spans) : null;
+    if (unfolding == null) {
+      c.output(0, c.host("Conv", grouped(s, spans), s.type(0), result));
+      return;
+    }
+    long groups = s.integer("group", 1);
+    Shape weights = s.shape(1);
+    Dim depth = weights.dim(1).times(Dim.of(unfolding.taps()));
+    Dim outputs = weights.dim(0).dividedBy(Dim.of(groups));
+    Value columns = unfolding.read(c, flat(c, c.input(0)));
+    Value sums =
+        c.matMul(
+            c.reshape(c.input(1), Dim.of(groups), outputs, depth),
+            c.reshape(
+                columns, result.dim(0), Dim.of(groups), depth, Dim.of(unfolding.places())));
+    c.output(0, biased(s, c, c.reshape(sums, result)));
+  }
+
+  /** Whether the parts of a window's sum have kernels. */
+  private static boolean unfolds(Site s) {
+    return s.type(0) == DataType.FLOAT && s.shape(1).isConstant() && s.integer("group", 1) > 0;
+  }
+
+  /** {@code [n, c, ...]} as {@code [n, c, elements]}. */
+  private static Value flat(Compose c, Value image) {
+    Shape shape = image.shape();
+    return c.reshape(image, shape.dim(0), shape.dim(1), shape.product(2, shape.rank()));
+  }
+
+  private static Value biased(Site s, Compose c, Value sums) {
+    if (!s.has(2)) {
+      return sums;
+    }
+    List<Dim> column = new ArrayList<>(Collections.nCopies(sums.shape().rank() - 1, Dim.ONE));
+    column.set(0, sums.shape().dim(1));
+    return c.apply(ADD, sums, c.reshape(c.input(2), new Shape(column)));
   }
 
   /** Sums of products of u8 or i8 less their zero points. */
@@ -213,6 +248,9 @@ final class WindowRules {
     Spans spans = spans(s, kernelShape(s));
     Shape result = shape(s.shape(0).dim(0), s.shape(0).dim(1), spans.output);
     Compose c = new Compose(s);
+    if (unfoldedPool(s, c, op, spans, result)) {
+      return;
+    }
     for (int part = 0; part < 2; part++) {
       if (s.wants(part)) {
         Map<String, Attribute> attributes = spans.attributes();
@@ -224,6 +262,27 @@ final class WindowRules {
         c.output(part, c.host(op, List.of(c.input(0)), attributes, type, result));
       }
     }
+  }
+
+  /** The largest or mean element of windows that lie in the image; false if it is not that. */
+  private static boolean unfoldedPool(Site s, Compose c, String op, Spans spans, Shape result) {
+    boolean max = op.equals("MaxPool");
+    boolean plain = s.type(0) == DataType.FLOAT && (max || op.equals("AveragePool"));
+    Unfolding unfolding = plain && !s.wants(1) ? Unfolding.of(s, spans) : null;
+    if (unfolding == null || !unfolding.isWhole()) {
+      return false;
+    }
+    Value columns = unfolding.read(c, flat(c, c.input(0)));
+    Value each =
+        c.reshape(
+            columns,
+            result.dim(0),
+            result.dim(1),
+            Dim.of(unfolding.taps()),
+            Dim.of(unfolding.places()));
+    Value reduced = c.reduce(max ? "ReduceMax" : "ReduceMean", each, List.of(2L), false);
+    c.output(0, c.reshape(reduced, result));
+    return true;
   }
 
   /** Elements back to the places that a MaxPool took them from. */
@@ -293,7 +352,27 @@ final class WindowRules {
     Spans spans = new Spans(kernel, strides, dilations, before, before, output);
     Compose c = new Compose(s);
     Shape result = shape(image.dim(0), channels, output);
-    c.output(0, c.host("ConvTranspose", grouped(s, spans), s.type(0), result));
+    Unfolding unfolding = unfolds(s) ? Unfolding.transposed(s, spans) : null;
+    if (unfolding == null) {
+      c.output(0, c.host("ConvTranspose", grouped(s, spans), s.type(0), result));
+      return;
+    }
+    // What each element gives through each tap, then for each place the sum of what reaches it.
+    Shape weights = s.shape(1);
+    Dim depth = weights.dim(0).dividedBy(Dim.of(groups));
+    Dim rows = weights.product(1, weights.rank());
+    Dim elements = image.product(2, image.rank());
+    Value products =
+        c.matMul(
+            c.transpose(c.reshape(c.input(1), Dim.of(groups), depth, rows), 0, 2, 1),
+            c.reshape(c.input(0), image.dim(0), Dim.of(groups), depth, elements));
+    Dim taps = Dim.of(unfolding.taps());
+    Value parts = c.reshape(products, image.dim(0), channels, taps.times(elements));
+    Value placed = unfolding.readOwn(c, parts, (int) elements.constant());
+    Value each =
+        c.reshape(placed, image.dim(0), channels, taps, Dim.of(unfolding.places()));
+    Value sums = c.reduce("ReduceSum", each, List.of(2L), false);
+    c.output(0, biased(s, c, c.reshape(sums, result)));
   }
 
   /** Columns {@code [n, c·taps, places]} summed into an image. */

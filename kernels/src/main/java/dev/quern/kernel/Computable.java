@@ -18,16 +18,22 @@ public final class Computable {
       require(step.type());
       DataType operand =
           step.operands().isEmpty() ? step.type() : program.type(step.operands().getFirst());
-      if (!isMade(step.op(), operand)) {
+      if (!isMade(step.op(), computed(operand))) {
         throw new KernelException(step.op() + " is not made for " + operand.label());
       }
     }
+  }
+
+  /** The type in which a kernel computes: f16 is widened, and what comes out rounded. */
+  static DataType computed(DataType type) {
+    return type == DataType.FLOAT16 ? DataType.FLOAT : type;
   }
 
   private static void require(DataType type) {
     boolean fits =
         type == DataType.FLOAT
             || type == DataType.DOUBLE
+            || type == DataType.FLOAT16
             || type == DataType.BOOL
             || type.isInteger();
     if (!fits) {
@@ -43,6 +49,7 @@ public final class Computable {
       case ADD, SUB, MUL, DIV, MIN, MAX, NEG, ABS, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, FMOD ->
           type != DataType.BOOL;
       case MOD -> type.isInteger();
+      case SHIFT_LEFT, SHIFT_RIGHT -> type == DataType.UINT32;
       case SIGN, RELU -> type == DataType.FLOAT || type.isInteger();
       case SQRT, FLOOR, CEIL, ROUND, POW -> type.isFloating();
       case RECIPROCAL, EXP, LOG, ERF, TANH, SIGMOID -> type == DataType.FLOAT;

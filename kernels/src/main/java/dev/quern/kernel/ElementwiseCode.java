@@ -40,7 +40,7 @@ final class ElementwiseCode {
       return ValueType.V128;
     }
     return switch (type) {
-      case FLOAT -> ValueType.F32;
+      case FLOAT, FLOAT16 -> ValueType.F32;
       case DOUBLE -> ValueType.F64;
       case INT64, UINT64 -> ValueType.I64;
       default -> ValueType.I32;
@@ -88,8 +88,12 @@ final class ElementwiseCode {
                 : results.get(register - inputs.size()));
       }
       DataType operandType =
-          step.operands().isEmpty() ? step.type() : program.type(step.operands().get(0));
+          Computable.computed(
+              step.operands().isEmpty() ? step.type() : program.type(step.operands().get(0)));
       instruction(step, operands, operandType);
+      if (step.type() == DataType.FLOAT16) {
+        ScalarHalves.round(code);
+      }
       code.set(results.get(i));
     }
     return results.get(results.size() - 1);
@@ -107,7 +111,7 @@ final class ElementwiseCode {
     }
     if (step.op() == ElementwiseOp.CAST) {
       code.get(operands.get(0));
-      cast(operandType, step.type());
+      cast(operandType, Computable.computed(step.type()));
       return;
     }
     if (step.op() == ElementwiseOp.POW && power(step.operands().get(1), operands.get(0))) {
@@ -204,7 +208,7 @@ final class ElementwiseCode {
 
   private void constant(DataType type, double number) {
     switch (type) {
-      case FLOAT -> lanes.constant((float) number);
+      case FLOAT, FLOAT16 -> lanes.constant((float) number);
       case DOUBLE -> code.f64(number);
       case INT64, UINT64 -> code.i64((long) number);
       default -> code.i32((int) (long) number);

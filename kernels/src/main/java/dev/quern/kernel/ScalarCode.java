@@ -78,6 +78,10 @@ final class ScalarCode {
       case ADD -> code.op(wide ? I64_ADD : I32_ADD);
       case SUB -> code.op(wide ? I64_SUB : I32_SUB);
       case MUL -> code.op(wide ? I64_MUL : I32_MUL);
+      case SHIFT_LEFT, SHIFT_RIGHT -> {
+        code.op(op == ElementwiseOp.SHIFT_LEFT ? I32_SHL : I32_SHR_U).i32(0);
+        code.get(operands.get(1)).i32(32).op(I32_LT_U, SELECT);
+      }
       case EQUAL -> code.op(wide ? I64_EQ : I32_EQ);
       case LESS -> code.op(pick(wide, unsigned, LESS));
       case LESS_EQUAL -> code.op(pick(wide, unsigned, LESS_EQUAL));
@@ -259,6 +263,11 @@ final class ScalarCode {
 
   /** Loads one element of a type from the address on the stack. */
   static void load(Code code, DataType type) {
+    if (type == DataType.FLOAT16) {
+      code.mem(I32_LOAD16_U, 0);
+      ScalarHalves.widen(code);
+      return;
+    }
     code.mem(
         switch (type) {
           case FLOAT -> F32_LOAD;
@@ -276,6 +285,11 @@ final class ScalarCode {
 
   /** Stores one element: address and value are on the stack. */
   static void store(Code code, DataType type) {
+    if (type == DataType.FLOAT16) {
+      ScalarHalves.narrow(code);
+      code.mem(I32_STORE16, 0);
+      return;
+    }
     code.mem(
         switch (type) {
           case FLOAT -> F32_STORE;

@@ -3,6 +3,7 @@ package dev.quern.kernel;
 import dev.quern.graph.ElementwiseOp;
 import dev.quern.graph.ElementwiseProgram;
 import dev.quern.graph.ElementwiseProgram.Instruction;
+import dev.quern.onnx.DataType;
 import dev.quern.onnx.Lists;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +22,7 @@ final class Signatures {
       text.append(';').append(step.op().name());
       if (step.op() == ElementwiseOp.CONSTANT) {
         text.append('#').append(Double.doubleToRawLongBits(step.number()));
+        text.append(step.type() == DataType.FLOAT ? "" : step.type().label());
       } else {
         for (int i = 0; i < step.operands().size(); i++) {
           text.append(i == 0 ? '(' : ',').append(step.operands().get(i).intValue());

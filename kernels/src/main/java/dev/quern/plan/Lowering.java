@@ -60,7 +60,7 @@ final class Lowering {
     return true;
   }
 
-  /** Numbers of 16 bits are moved only; programs are of what can be emitted. */
+  /** Numbers of 16 bits are moved, and computed with by programs, of what can be emitted. */
   private static void requireTypes(Planner planner, Node node) {
     if (node.hasProgram()) {
       Computable.require(node.program("program"));
@@ -94,6 +94,11 @@ final class Lowering {
       strides.add(Axis.broadcast(planner.shape(input), out()));
     }
     elementwise(planner, node.name(), program, out(), out, views, strides);
+  }
+
+  /** A program on a node's inputs. */
+  static void elementwise(Planner planner, Node node, ElementwiseProgram program) {
+    new Lowering(planner, node).elementwise(program, node.inputs());
   }
 
   static void elementwise(

@@ -10,7 +10,7 @@ final class Cells {
   /** The type that an element has in a shader. */
   static Type type(DataType type) {
     return switch (type) {
-      case FLOAT -> Type.F32;
+      case FLOAT, FLOAT16 -> Type.F32;
       case BOOL -> Type.BOOL;
       case INT32, INT8, INT16 -> Type.I32;
       case UINT32, UINT8, UINT16 -> Type.U32;
@@ -41,6 +41,7 @@ final class Cells {
     Expr value = word.shift(">>", from);
     return switch (type) {
       case BOOL -> value.bits("&", Expr.u32(255)).ne(Expr.u32(0));
+      case FLOAT16 -> value.halves().lane(0);
       case UINT8, UINT16 -> value.bits("&", Expr.u32((1L << bits) - 1));
       default -> value.shift("<<", 32 - bits).bitcast(Type.I32).shift(">>", 32 - bits);
     };
@@ -50,6 +51,9 @@ final class Cells {
   static Expr bits(Expr value, DataType type) {
     if (type == DataType.BOOL) {
       return Expr.select(value, Expr.u32(1), Expr.u32(0));
+    }
+    if (type == DataType.FLOAT16) {
+      return Expr.half(value);
     }
     Expr word = value.type() == Type.I32 ? value.bitcast(Type.U32) : value;
     return word.bits("&", Expr.u32((1L << 8 * type.bytes()) - 1));

@@ -201,6 +201,18 @@ public sealed class Expr permits Variable {
     return new Expr(to, "bitcast<" + to.text() + ">(" + text + ")");
   }
 
+  /** The two f16 in a word, as vec2 of f32. */
+  Expr halves() {
+    require(Type.U32, "unpack2x16float");
+    return new Expr(Type.VEC2F, "unpack2x16float" + list(this));
+  }
+
+  /** The nearest f16 of a number, in the lower half of a word. */
+  static Expr half(Expr value) {
+    value.require(Type.F32, "pack2x16float");
+    return new Expr(Type.U32, "pack2x16float" + list(make(Type.VEC2F, value, f32(0))));
+  }
+
   /** A builtin function whose result has the type of its first argument; all have the same. */
   public static Expr call(String name, Expr... arguments) {
     for (Expr argument : arguments) {

@@ -36,6 +36,9 @@ final class ProgramCode {
     ProgramCode body = new ProgramCode(code, program, inputs);
     for (Instruction step : program.instructions()) {
       Expr value = body.instruction(step);
+      if (step.type() == DataType.FLOAT16 && step.op() != ElementwiseOp.CONSTANT) {
+        value = Expr.call("quantizeToF16", value);
+      }
       body.registers.add(step.op() == ElementwiseOp.CONSTANT ? value : code.let("t", value));
     }
     return body.registers.getLast();
@@ -46,7 +49,16 @@ final class ProgramCode {
       return constant(step.type(), step.number());
     }
     List<Expr> x = new ArrayList<>();
-    step.operands().forEach(operand -> x.add(registers.get(operand)));
+    Expr infinite = step.op() == ElementwiseOp.EQUAL ? infinite(step.operands()) : null;
+    if (infinite != null) {
+      return infinite;
+    }
+    for (int operand : step.operands()) {
+      if (registers.get(operand) == null) {
+        throw new KernelException("no shader computes with infinity or NaN");
+      }
+      x.add(registers.get(operand));
+    }
     DataType operand = program.type(step.operands().getFirst());
     return switch (step.op()) {
       case CAST -> cast(x.get(0), operand, step.type());
@@ -58,7 +70,7 @@ final class ProgramCode {
       case NOT -> x.get(0).not();
       default ->
           switch (operand) {
-            case FLOAT -> real(step, x);
+            case FLOAT, FLOAT16 -> real(step, x);
             case INT32, UINT32 -> whole(step.op(), x, operand);
             default -> throw none(step.op(), operand);
           };
@@ -71,12 +83,10 @@ final class ProgramCode {
 
   private Expr constant(DataType type, double number) {
     return switch (type) {
-      case FLOAT -> {
+      case FLOAT, FLOAT16 -> {
         float value = (float) number;
-        if (Float.isNaN(value) || Float.isInfinite(value)) {
-          throw new KernelException("WGSL has no constant for infinity and NaN");
-        }
-        yield like(value);
+        // WGSL has no such constants: what compares with infinity looks at the bits.
+        yield Float.isNaN(value) || Float.isInfinite(value) ? null : like(value);
       }
       case BOOL -> vector ? Expr.make(Type.VEC4B, Expr.bool(number != 0)) : Expr.bool(number != 0);
       case INT32 -> Expr.i32((int) number);
@@ -93,6 +103,25 @@ final class ProgramCode {
   /** A float, four times where the program works on vectors. */
   private Expr like(float value) {
     return vector ? Expr.make(Type.VEC4F, Expr.f32(value)) : Expr.f32(value);
+  }
+
+  /** Whether a float is the infinity that the other operand is; null if that is another number. */
+  private Expr infinite(List<Integer> operands) {
+    for (int i = 0; i < 2; i++) {
+      int made = operands.get(i) - program.inputs().size();
+      Expr other = registers.get(operands.get(1 - i));
+      if (made < 0 || other == null || !other.type().isFloat()) {
+        continue;
+      }
+      Instruction step = program.instructions().get(made);
+      if (step.op() == ElementwiseOp.CONSTANT && Double.isInfinite(step.number())) {
+        Expr bits = Expr.u32(step.number() > 0 ? 0x7f800000L : 0xff800000L);
+        return vector
+            ? other.bitcast(Type.VEC4U).eq(Expr.make(Type.VEC4U, bits))
+            : other.bitcast(Type.U32).eq(bits);
+      }
+    }
+    return null;
   }
 
   private static Expr equal(Expr a, Expr b) {
@@ -112,6 +141,7 @@ final class ProgramCode {
       case MIN -> Expr.call("min", a, x.get(1));
       case MAX -> Expr.call("max", a, x.get(1));
       case POW -> power(a, step.operands().get(1));
+      case FMOD -> remainder(a, x.get(1));
       case NEG -> a.negated();
       case ABS -> Expr.call("abs", a);
       case SQRT -> Expr.call("sqrt", a);
@@ -133,6 +163,16 @@ final class ProgramCode {
       case GREATER_EQUAL -> a.ge(x.get(1));
       default -> throw none(step.op(), DataType.FLOAT);
     };
+  }
+
+  /** The remainder with the dividend's sign, of sizes first: WGSL says no more of its own. */
+  private Expr remainder(Expr a, Expr b) {
+    Expr size = code.let("size", Expr.call("abs", a));
+    Expr by = code.let("by", Expr.call("abs", b));
+    Expr rest = code.let("rest", size.minus(by.times(Expr.call("floor", size.over(by)))));
+    // A quotient that was rounded may be one too large.
+    Expr mended = code.let("mended", Expr.select(rest.lt(like(0)), rest.plus(by), rest));
+    return Expr.select(a.lt(like(0)), mended.negated(), mended);
   }
 
   /** WGSL's {@code pow} takes no negative base. */
@@ -208,6 +248,15 @@ final class ProgramCode {
       case LESS_EQUAL -> a.le(x.get(1));
       case GREATER -> a.gt(x.get(1));
       case GREATER_EQUAL -> a.ge(x.get(1));
+      case SHIFT_LEFT, SHIFT_RIGHT -> {
+        Expr by = x.get(1);
+        String operator = op == ElementwiseOp.SHIFT_LEFT ? "<<" : ">>";
+        if (signed) {
+          throw none(op, type);
+        }
+        Expr shifted = a.shift(operator, by.bits("&", Expr.u32(31)));
+        yield Expr.select(by.lt(Expr.u32(32)), shifted, zero);
+      }
       case BIT_AND -> a.bits("&", x.get(1));
       case BIT_OR -> a.bits("|", x.get(1));
       case BIT_XOR -> a.bits("^", x.get(1));
@@ -216,7 +265,10 @@ final class ProgramCode {
     };
   }
 
-  private Expr cast(Expr x, DataType from, DataType to) {
+  private Expr cast(Expr x, DataType given, DataType wanted) {
+    // What becomes f16 is rounded as the result of any operation is.
+    DataType from = given == DataType.FLOAT16 ? DataType.FLOAT : given;
+    DataType to = wanted == DataType.FLOAT16 ? DataType.FLOAT : wanted;
     if (Cells.type(from) == Cells.type(to) && from.bytes() <= to.bytes()) {
       return x;
     }

@@ -7,6 +7,7 @@ public enum Type {
   U32("u32", 4),
   F32("f32", 4),
   VEC2U("vec2<u32>", 8),
+  VEC2F("vec2<f32>", 8),
   VEC4B("vec4<bool>", 0),
   VEC4U("vec4<u32>", 16),
   VEC4F("vec4<f32>", 16);
@@ -31,7 +32,7 @@ public enum Type {
 
   /** Whether this is one number or a vector of four. */
   boolean isFloat() {
-    return this == F32 || this == VEC4F;
+    return this == F32 || this == VEC2F || this == VEC4F;
   }
 
   boolean isInteger() {
@@ -50,7 +51,7 @@ public enum Type {
   /** The type of an element. */
   Type element() {
     return switch (this) {
-      case VEC4F -> F32;
+      case VEC4F, VEC2F -> F32;
       case VEC4U, VEC2U -> U32;
       case VEC4B -> BOOL;
       default -> this;
