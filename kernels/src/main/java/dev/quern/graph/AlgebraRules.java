@@ -1,5 +1,9 @@
 package dev.quern.graph;
 
+import static dev.quern.graph.ElementwiseOp.ADD;
+import static dev.quern.graph.ElementwiseOp.MUL;
+import static dev.quern.graph.ElementwiseOp.SUB;
+
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -18,7 +22,32 @@ final class AlgebraRules {
     s.same(shape.dim(-1), shape.dim(-2), "the sizes of the matrix");
     Compose c = new Compose(s);
     Shape result = new Shape(shape.dims().subList(0, shape.rank() - 2));
-    c.output(0, c.host("Det", Map.of(), s.type(0), result));
+    Dim size = shape.dim(-1);
+    boolean small = size.isConstant() && size.constant() >= 1 && size.constant() <= 3;
+    if (small && s.type(0) == DataType.FLOAT) {
+      int n = (int) size.constant();
+      Value flat = c.reshape(c.input(0), result.size(), Dim.of((long) n * n));
+      c.output(0, c.reshape(minor(c, flat, n, 0, n == 3 ? 7 : n == 2 ? 3 : 1), result));
+    } else {
+      c.output(0, c.host("Det", Map.of(), s.type(0), result));
+    }
+  }
+
+  /** The determinant of the rows from one on and of the columns that are bits of a set. */
+  private static Value minor(Compose c, Value flat, int n, int row, int columns) {
+    Value sum = null;
+    boolean subtracts = false;
+    for (int column = 0; column < n; column++) {
+      if ((columns >> column & 1) == 0) {
+        continue;
+      }
+      Value element = c.slice(flat, 1, Dim.of((long) row * n + column), Dim.ONE);
+      int rest = columns & ~(1 << column);
+      Value part = rest == 0 ? element : c.apply(MUL, element, minor(c, flat, n, row + 1, rest));
+      sum = sum == null ? part : c.apply(subtracts ? SUB : ADD, sum, part);
+      subtracts = !subtracts;
+    }
+    return sum;
   }
 
   /**

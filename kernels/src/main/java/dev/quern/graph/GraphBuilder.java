@@ -81,7 +81,9 @@ public final class GraphBuilder {
     return false;
   }
 
-  /** Whether a value is computed from an input; if not, it is a constant or will be folded to one. */
+  /**
+   * Whether a value is computed from an input; if not, it is a constant or will be folded to one.
+   */
   boolean varies(String name) {
     Set<String> wanted = new LinkedHashSet<>(List.of(name));
     for (int i = nodes.size() - 1; i >= 0; i--) {

@@ -99,9 +99,9 @@ record GridSampling(String mode, String padding, boolean align) {
   /** From -1 … 1 to pixels. */
   private ElementwiseProgram place(int size) {
     Real from = new Real(program(1), 0).plus(1);
-    Real at =
-        align ? from.times(0.5 * (size - 1)) : from.times(size).minus(1).times(0.5);
-    return switch (padding) {
+    Real at = align ? from.times(0.5 * (size - 1)) : from.times(size).minus(1).times(0.5);
+    // Cubic curves are those of the place itself, as PyTorch's: only their taps are moved.
+    return switch (mode.equals("cubic") ? "" : padding) {
       case "border" -> at.within(0, size - 1).build();
       case "reflection" -> reflected(at, size).build();
       default -> at.build();

@@ -199,11 +199,9 @@ final class NormRules {
         band[i * count + j] = j >= i - (size - 1) / 2 && j <= i + size / 2 ? 1 : 0;
       }
     }
-    Value ones =
-        c.constant(Constants.numbers("", DataType.FLOAT, Shape.of(count, count), band));
+    Value ones = c.constant(Constants.numbers("", DataType.FLOAT, Shape.of(count, count), band));
     Value x = c.input(0);
-    Shape planes =
-        new Shape(List.of(shape.dim(0), channels, shape.product(2, shape.rank())));
+    Shape planes = new Shape(List.of(shape.dim(0), channels, shape.product(2, shape.rank())));
     Value flat = c.reshape(x, planes);
     Value sums = c.matMul(ones, c.apply(MUL, flat, flat));
     ProgramBuilder p = new ProgramBuilder(List.of(DataType.FLOAT, DataType.FLOAT));

@@ -154,7 +154,11 @@ final class ReductionRules {
       axis = 1;
     }
     Dim size = x.shape().dim(axis);
-    boolean counts = x.type() == DataType.FLOAT && size.isConstant() && size.constant() > 0 && s.mayMake(size.constant());
+    boolean counts =
+        x.type() == DataType.FLOAT
+            && size.isConstant()
+            && size.constant() > 0
+            && s.mayMake(size.constant());
     Map<String, Attribute> attributes = Map.of("axis", new Attribute.Int(axis));
     Value result =
         counts
@@ -173,8 +177,7 @@ final class ReductionRules {
     dims.set(0, Dim.of(size));
     Value places = c.constant(Constants.numbers("", DataType.FLOAT, new Shape(dims), count));
     List<Long> axes = List.of((long) axis);
-    ProgramBuilder p =
-        new ProgramBuilder(List.of(DataType.FLOAT, DataType.FLOAT, DataType.FLOAT));
+    ProgramBuilder p = new ProgramBuilder(List.of(DataType.FLOAT, DataType.FLOAT, DataType.FLOAT));
     p.op(WHERE, p.op(EQUAL, 0, 1), 2, p.constant(DataType.FLOAT, size));
     Value found = c.apply(p, x, c.reduce("ReduceMax", x, axes, true), places);
     Value first = c.reduce("ReduceMin", found, axes, true);

@@ -90,8 +90,7 @@ final class SignalRules {
       back[i] = to;
     }
     Value turned = c.transpose(x, there);
-    Value rows =
-        c.reshape(turned, turned.shape().product(0, rank - 2), table.shape().dim(0));
+    Value rows = c.reshape(turned, turned.shape().product(0, rank - 2), table.shape().dim(0));
     Value sums = c.matMul(rows, c.constant(table));
     List<Dim> shape = new ArrayList<>(turned.shape().dims().subList(0, rank - 2));
     shape.add(dims.get(axis));

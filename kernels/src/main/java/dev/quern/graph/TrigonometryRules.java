@@ -5,11 +5,11 @@ import static dev.quern.graph.ElementwiseOp.*;
 import dev.quern.onnx.DataType;
 
 /**
- * Circular and hyperbolic functions and their inverses. Of f32 they are written as programs of plain
- * arithmetic, so that every back end has them in its vectors and fuses them; the polynomials are
- * Cephes' (sinf.c, tanf.c, asinf.c, atanf.c, sinhf.c, asinhf.c, acoshf.c, atanhf.c). Errors are within 4
- * ulp, or of 1e-7 near a zero; arguments of circular functions above {@link #FAR} are reduced less
- * exactly. Numbers of other types keep the operation itself.
+ * Circular and hyperbolic functions and their inverses. Of f32 they are written as programs of
+ * plain arithmetic, so that every back end has them in its vectors and fuses them; the polynomials
+ * are Cephes' (sinf.c, tanf.c, asinf.c, atanf.c, sinhf.c, asinhf.c, acoshf.c, atanhf.c). Errors are
+ * within 4 ulp, or of 1e-7 near a zero; arguments of circular functions above {@link #FAR} are
+ * reduced less exactly. Numbers of other types keep the operation itself.
  */
 final class TrigonometryRules {
   /** Up to here multiples of π/2 are subtracted exactly. */
@@ -180,7 +180,9 @@ final class TrigonometryRules {
     return z.apply(LESS, x.number(0.5)).choose(small, orDoubled(x, medium));
   }
 
-  /** The logarithm of twice a large number, whose square would be infinite; else the other value. */
+  /**
+   * The logarithm of twice a large number, whose square would be infinite; else the other value.
+   */
   private static Real orDoubled(Real x, Real otherwise) {
     return x.apply(GREATER, x.number(1500)).choose(x.apply(LOG).plus(Math.log(2)), otherwise);
   }

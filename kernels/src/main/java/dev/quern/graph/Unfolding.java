@@ -40,9 +40,7 @@ record Unfolding(int taps, int places, int[] sources) {
         spans,
         (axis, place, tap) -> {
           long reached =
-              place
-                  + spans.before().get(axis).constant()
-                  - tap * spans.dilations().get(axis);
+              place + spans.before().get(axis).constant() - tap * spans.dilations().get(axis);
           long stride = spans.strides().get(axis);
           return reached >= 0 && reached % stride == 0 ? reached / stride : -1;
         });

@@ -78,8 +78,7 @@ final class UnrolledLayer {
           all.add(states.hidden[t]);
         }
       }
-      Value y =
-          c.reshape(stacked(all), Dim.of(steps), Dim.of(directions), batch, hidden);
+      Value y = c.reshape(stacked(all), Dim.of(steps), Dim.of(directions), batch, hidden);
       c.output(0, batchFirst ? c.transpose(y, 2, 0, 1, 3) : y);
     }
     List<Value> last = new ArrayList<>();
@@ -157,7 +156,8 @@ final class UnrolledLayer {
           c.constant(Constants.numbers("", DataType.FLOAT, Shape.of(1, 1), new double[1])),
           new Shape(List.of(batch, hidden)));
     }
-    return c.reshape(c.slice(c.input(input), batchFirst ? 1 : 0, Dim.of(d), Dim.ONE), batch, hidden);
+    return c.reshape(
+        c.slice(c.input(input), batchFirst ? 1 : 0, Dim.of(d), Dim.ONE), batch, hidden);
   }
 
   /** So many gates' biases from one on, those of W before those of R; 0 where there are none. */
@@ -206,8 +206,7 @@ final class UnrolledLayer {
     Value both = c.matMul(h, c.slice(weights, 1, Dim.ZERO, two));
     ProgramBuilder open = program(4);
     apply(open, function(d, 0), open.op(ADD, open.op(ADD, 0, 1), open.op(ADD, 2, 3)));
-    Value zr =
-        c.apply(open, c.slice(input, 1, Dim.ZERO, two), both, bias(d, 0, 2), bias(d, 3, 2));
+    Value zr = c.apply(open, c.slice(input, 1, Dim.ZERO, two), both, bias(d, 0, 2), bias(d, 3, 2));
     Value z = gate(zr, 0);
     Value r = gate(zr, 1);
     Value own = c.slice(weights, 1, two, hidden);

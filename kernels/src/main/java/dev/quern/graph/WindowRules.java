@@ -152,8 +152,7 @@ final class WindowRules {
     Value sums =
         c.matMul(
             c.reshape(c.input(1), Dim.of(groups), outputs, depth),
-            c.reshape(
-                columns, result.dim(0), Dim.of(groups), depth, Dim.of(unfolding.places())));
+            c.reshape(columns, result.dim(0), Dim.of(groups), depth, Dim.of(unfolding.places())));
     c.output(0, biased(s, c, c.reshape(sums, result)));
   }
 
@@ -369,8 +368,7 @@ final class WindowRules {
     Dim taps = Dim.of(unfolding.taps());
     Value parts = c.reshape(products, image.dim(0), channels, taps.times(elements));
     Value placed = unfolding.readOwn(c, parts, (int) elements.constant());
-    Value each =
-        c.reshape(placed, image.dim(0), channels, taps, Dim.of(unfolding.places()));
+    Value each = c.reshape(placed, image.dim(0), channels, taps, Dim.of(unfolding.places()));
     Value sums = c.reduce("ReduceSum", each, List.of(2L), false);
     c.output(0, biased(s, c, c.reshape(sums, result)));
   }

@@ -46,6 +46,9 @@ final class GridKernel {
 
   private double place(double at, int size) {
     double x = align ? (at + 1) / 2 * (size - 1) : ((at + 1) * size - 1) / 2;
+    if (mode.equals("cubic")) {
+      return x;
+    }
     if (padding.equals("border")) {
       return Math.clamp(x, 0.0, size - 1.0);
     }

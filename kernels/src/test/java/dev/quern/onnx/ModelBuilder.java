@@ -120,6 +120,12 @@ public final class ModelBuilder {
       case Float v -> result.setType(AttributeProto.AttributeType.FLOAT).setF(v);
       case String v ->
           result.setType(AttributeProto.AttributeType.STRING).setS(ByteString.copyFromUtf8(v));
+      case String[] v -> {
+        result.setType(AttributeProto.AttributeType.STRINGS);
+        for (String text : v) {
+          result.addStrings(ByteString.copyFromUtf8(text));
+        }
+      }
       case TensorProto v -> result.setType(AttributeProto.AttributeType.TENSOR).setT(v);
       case GraphProto v -> result.setType(AttributeProto.AttributeType.GRAPH).setG(v);
       case long[] v -> {
