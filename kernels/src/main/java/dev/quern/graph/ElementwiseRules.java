@@ -200,7 +200,7 @@ final class ElementwiseRules {
   }
 
   static void cast(Site s) {
-    cast(s, DataType.ofCode(s.integer("to", 0)));
+    cast(s, s.computed(DataType.ofCode(s.integer("to", 0))));
   }
 
   /** A cast of the first input. */
@@ -210,7 +210,7 @@ final class ElementwiseRules {
       throw Site.unsupported("it casts to " + to.label(), "cast to f32");
     }
     Optional<List<Dim>> contents = s.contents(0);
-    if (from == DataType.FLOAT16 && to == DataType.FLOAT) {
+    if (from == DataType.FLOAT16 && to == DataType.FLOAT && !s.varies(0)) {
       s.node(0, Node.QUERN, "Widen", List.of(s.operand(0)), Map.of(), to, s.shape(0));
     } else if (from == to) {
       s.alias(0, 0);

@@ -44,6 +44,9 @@ public final class GraphImporter {
   /** Elements of all constants that ranges become. */
   private static final long MOST_MADE = 1 << 22;
 
+  /** Elements of a constant of f16 that becomes f32 at once, so that rules know its numbers. */
+  private static final long FEW = 1024;
+
   /**
    * What is known of a value: its type and shape, and its elements or the name that it has at run
    * time, or both.
@@ -79,11 +82,18 @@ public final class GraphImporter {
   private final List<Problem> problems = new ArrayList<>();
   private final Operators operators;
   private final int opset;
+  private final boolean whole;
+  private final Set<String> halfOutputs = new HashSet<>();
   private long made;
 
-  GraphImporter(Operators operators, int opset) {
+  /**
+   * @param whole whether all of a model is imported: then what is f16 is computed with as f32, and
+   *     only inputs, large constants and outputs are f16
+   */
+  GraphImporter(Operators operators, int opset, boolean whole) {
     this.operators = operators;
     this.opset = opset;
+    this.whole = whole;
   }
 
   /** The graph of a model of any operators. */
@@ -97,7 +107,7 @@ public final class GraphImporter {
    * @throws ModelException that lists every operator, type and shape that is not supported
    */
   public static Graph importModel(OnnxModel model, Operators operators) {
-    GraphImporter importer = new GraphImporter(operators, opset(model));
+    GraphImporter importer = new GraphImporter(operators, opset(model), true);
     importer.run(model.graph());
     if (!importer.problems.isEmpty()) {
       throw new ModelException(importer.problems);
@@ -130,6 +140,11 @@ public final class GraphImporter {
       define(tensor.name(), "initializer", () -> define(constant(tensor.name(), tensor)));
       initialized.add(tensor.name());
     }
+    for (OnnxValue output : graph.outputs()) {
+      if (output.type() == DataType.FLOAT16) {
+        halfOutputs.add(output.name());
+      }
+    }
     InputSizes sizes = new InputSizes(graph);
     for (OnnxValue input : graph.inputs()) {
       // Before IR version 4, every initializer is listed as an input too.
@@ -141,7 +156,7 @@ public final class GraphImporter {
       node(node);
     }
     for (OnnxValue output : graph.outputs()) {
-      define(output.name(), "output", () -> output(output.name()));
+      define(output.name(), "output", () -> output(output));
     }
     if (graph.outputs().isEmpty()) {
       problems.add(new Problem("", "", "the model has no output", "export it again"));
@@ -184,10 +199,64 @@ public final class GraphImporter {
   /** Adds an input. */
   void given(Value value) {
     claim(value.name());
-    known.put(
-        value.name(),
-        new Known(
-            value, Optional.empty(), builder.input(value.name(), value.type(), value.shape())));
+    String name = builder.input(value.name(), value.type(), value.shape());
+    known.put(value.name(), computed(new Known(value, Optional.empty(), name)));
+  }
+
+  /** Whether a value is an output that the model says is f16: its name is kept for that. */
+  boolean isHalfOutput(String name) {
+    return whole && halfOutputs.contains(name);
+  }
+
+  /** The type in which numbers of a type are computed with. */
+  DataType computed(DataType type) {
+    return whole && type == DataType.FLOAT16 ? DataType.FLOAT : type;
+  }
+
+  /** A value in the type in which it is computed with. */
+  private Known computed(Known value) {
+    DataType type = computed(value.value.type());
+    if (type == value.value.type()) {
+      return value;
+    }
+    Shape shape = value.value.shape();
+    if (value.runtime.isEmpty()) {
+      Value wide = new Value(value.value.name(), type, shape);
+      return new Known(wide, value.contents, "");
+    }
+    Constant constant = builder.constantOrNull(value.runtime);
+    if (constant != null && constant.shape().size().constant() <= FEW) {
+      double[] numbers = new double[(int) constant.shape().size().constant()];
+      for (int i = 0; i < numbers.length; i++) {
+        numbers[i] = constant.number(i);
+      }
+      String name = builder.fresh(value.value.name());
+      Constant wide = Constants.numbers(name, type, shape, numbers);
+      return new Known(wide.value(), Contents.of(wide), builder.constant(wide));
+    }
+    return new Known(
+        new Value(value.value.name(), type, shape),
+        Optional.empty(),
+        constant == null
+            ? cast(value, type, builder.fresh(value.value.name()))
+            : widened(value));
+  }
+
+  private String widened(Known value) {
+    String name = builder.fresh(value.value.name());
+    Node node =
+        new Node(name, Node.QUERN, "Widen", List.of(value.runtime), List.of(name), Map.of());
+    return builder.node(node, DataType.FLOAT, value.value.shape());
+  }
+
+  private String cast(Known value, DataType type, String name) {
+    ElementwiseProgram program =
+        ElementwiseProgram.single(ElementwiseOp.CAST, type, List.of(value.value.type()));
+    Map<String, Attribute> attributes = Map.of("program", new Attribute.Program(program));
+    Node node =
+        new Node(
+            name, Node.QUERN, "Elementwise", List.of(value.runtime), List.of(name), attributes);
+    return builder.node(node, type, value.value.shape());
   }
 
   private void claim(String name) {
@@ -196,7 +265,8 @@ public final class GraphImporter {
     }
   }
 
-  private void output(String name) {
+  private void output(OnnxValue output) {
+    String name = output.name();
     if (poisoned.containsKey(name)) {
       return;
     }
@@ -205,15 +275,26 @@ public final class GraphImporter {
       throw new Unsupported("no node defines it", "export the model again");
     }
     String source = runtime(value, name);
+    DataType type = value.value.type();
+    boolean narrows = type != output.type() && isHalfOutput(name);
+    Constant own = builder.constantOrNull(name);
+    if (narrows && builder.isDefined(name) && (own == null || own.type() == output.type())) {
+      // An input, or what a node made in f16.
+      source = name;
+      type = output.type();
+      narrows = false;
+    }
     if (source.equals(name) && builder.constantOrNull(name) != null) {
       source = builder.renameConstant(name);
       known.put(name, new Known(value.value, value.contents, source));
     }
-    if (!source.equals(name)) {
+    if (narrows) {
+      cast(new Known(value.value, Optional.empty(), source), output.type(), name);
+    } else if (!source.equals(name)) {
       // Another name for a value, or a constant: a copy, so that the output is a node's own.
       builder.node(
           new Node(name, "", "Reshape", List.of(source), List.of(name), Map.of()),
-          value.value().type(),
+          type,
           value.value().shape());
     }
     builder.output(name);
@@ -328,7 +409,7 @@ public final class GraphImporter {
 
   /** Says what a node's output is. */
   void define(String name, Known value) {
-    if (known.putIfAbsent(name, value) != null) {
+    if (known.putIfAbsent(name, computed(value)) != null) {
       throw new Unsupported("the value '" + name + "' is defined twice", "export the model again");
     }
   }
@@ -343,7 +424,7 @@ public final class GraphImporter {
     claim(constant.name());
     known.put(
         constant.name(),
-        new Known(constant.value(), Contents.of(constant), builder.constant(constant)));
+        computed(new Known(constant.value(), Contents.of(constant), builder.constant(constant))));
   }
 
   /** Counts elements of constants that the importer makes, against a limit for hostile models. */

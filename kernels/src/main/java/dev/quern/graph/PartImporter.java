@@ -70,7 +70,7 @@ public final class PartImporter {
   private PartImporter(int opset, boolean isOnly) {
     this.opset = opset;
     this.isOnly = isOnly;
-    this.importer = new GraphImporter(OPERATORS, opset);
+    this.importer = new GraphImporter(OPERATORS, opset, false);
   }
 
   /**

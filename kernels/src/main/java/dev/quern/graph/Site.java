@@ -126,6 +126,11 @@ final class Site {
     return constant;
   }
 
+  /** The type in which numbers of a type are computed with. */
+  DataType computed(DataType type) {
+    return importer.computed(type);
+  }
+
   /** Whether an input is another in each run. */
   boolean varies(int input) {
     return builder.varies(operand(input));
@@ -284,8 +289,11 @@ final class Site {
     if (builder.isDefined(name)) {
       throw new Unsupported("the value '" + name + "' is defined twice", "export the model again");
     }
-    builder.node(new Node(node.name(), domain, op, inputs, List.of(name), attributes), type, shape);
-    define(output, name, type, shape);
+    boolean keeps = type == DataType.FLOAT16 || !importer.isHalfOutput(name);
+    String runtime = keeps ? name : builder.fresh(name);
+    Node made = new Node(node.name(), domain, op, inputs, List.of(runtime), attributes);
+    builder.node(made, type, shape);
+    define(output, runtime, type, shape);
   }
 
   /** A node that defines a value between. */

@@ -96,11 +96,6 @@ final class Lowering {
     elementwise(planner, node.name(), program, out(), out, views, strides);
   }
 
-  /** A program on a node's inputs. */
-  static void elementwise(Planner planner, Node node, ElementwiseProgram program) {
-    new Lowering(planner, node).elementwise(program, node.inputs());
-  }
-
   static void elementwise(
       Planner planner,
       String name,

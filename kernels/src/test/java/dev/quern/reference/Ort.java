@@ -64,6 +64,7 @@ public final class Ort implements AutoCloseable {
     OnnxJavaType type =
         switch (tensor.type()) {
           case FLOAT -> OnnxJavaType.FLOAT;
+          case FLOAT16 -> OnnxJavaType.FLOAT16;
           case DOUBLE -> OnnxJavaType.DOUBLE;
           case INT64 -> OnnxJavaType.INT64;
           case INT32 -> OnnxJavaType.INT32;
@@ -82,6 +83,7 @@ public final class Ort implements AutoCloseable {
     DataType type =
         switch (info.type) {
           case FLOAT -> DataType.FLOAT;
+          case FLOAT16 -> DataType.FLOAT16;
           case DOUBLE -> DataType.DOUBLE;
           case INT64 -> DataType.INT64;
           case INT32 -> DataType.INT32;

@@ -3,6 +3,7 @@ package dev.quern.reference;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quern.onnx.DataType;
+import dev.quern.onnx.Halves;
 import java.util.Random;
 
 /** Makes and compares tensors. */
@@ -15,6 +16,8 @@ public final class Tensors {
     Tensor result = Tensor.zeros(type, dims);
     for (int i = 0; i < result.size(); i++) {
       switch (type) {
+        case FLOAT16 ->
+            result.floats()[i] = Halves.round(type, (float) random.nextGaussian());
         case FLOAT -> result.floats()[i] = (float) random.nextGaussian();
         case DOUBLE -> result.doubles()[i] = random.nextGaussian();
         case INT64 -> result.longs()[i] = random.nextInt(11) - 5L;
