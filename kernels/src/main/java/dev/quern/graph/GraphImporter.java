@@ -237,9 +237,7 @@ public final class GraphImporter {
     return new Known(
         new Value(value.value.name(), type, shape),
         Optional.empty(),
-        constant == null
-            ? cast(value, type, builder.fresh(value.value.name()))
-            : widened(value));
+        constant == null ? cast(value, type, builder.fresh(value.value.name())) : widened(value));
   }
 
   private String widened(Known value) {

@@ -16,8 +16,7 @@ public final class Tensors {
     Tensor result = Tensor.zeros(type, dims);
     for (int i = 0; i < result.size(); i++) {
       switch (type) {
-        case FLOAT16 ->
-            result.floats()[i] = Halves.round(type, (float) random.nextGaussian());
+        case FLOAT16 -> result.floats()[i] = Halves.round(type, (float) random.nextGaussian());
         case FLOAT -> result.floats()[i] = (float) random.nextGaussian();
         case DOUBLE -> result.doubles()[i] = random.nextGaussian();
         case INT64 -> result.longs()[i] = random.nextInt(11) - 5L;

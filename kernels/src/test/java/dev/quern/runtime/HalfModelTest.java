@@ -19,8 +19,8 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /**
- * Models that are f16 from input to output, as exporters' "fp16" files are: computed with kernels of
- * f32, against ONNX Runtime.
+ * Models that are f16 from input to output, as exporters' "fp16" files are: computed with kernels
+ * of f32, against ONNX Runtime.
  */
 class HalfModelTest {
   private static final DataType F16 = DataType.FLOAT16;

@@ -24,8 +24,7 @@ final class FoldConstants {
     long made = 0;
     for (Node node : editor.source()) {
       // Weights of f16 that no product takes as they are: twice the bytes of the file at most.
-      boolean widens =
-          node.isQuern("Widen") && editor.constant(node.inputs().getFirst()) != null;
+      boolean widens = node.isQuern("Widen") && editor.constant(node.inputs().getFirst()) != null;
       boolean fits =
           widens
               || (made <= MOST_IN_ALL && kernels.has(node.operator()) && isFoldable(editor, node));
