@@ -4,6 +4,7 @@ import dev.quern.onnx.DataType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Operators that arrange elements anew: made of reshapes, transposes, expansions and gathers. */
 public final class ArrangeRules {
@@ -85,8 +86,22 @@ public final class ArrangeRules {
       throw Site.unsupported("its input " + s.shape(0) + " is no matrix", "");
     }
     Compose c = new Compose(s);
-    Map<String, Attribute> upper = Map.of("upper", new Attribute.Int(s.integer("upper", 1)));
-    c.output(0, c.host("Trilu", upper, s.type(0), s.shape(0)));
+    boolean up = s.integer("upper", 1) != 0;
+    Dim k = Dim.ZERO;
+    if (s.has(1)) {
+      Optional<List<Dim>> given = s.contents(1);
+      if (given.isEmpty() || s.type(0) == DataType.BFLOAT16) {
+        Map<String, Attribute> upper = Map.of("upper", new Attribute.Int(up ? 1 : 0));
+        c.output(0, c.host("Trilu", upper, s.type(0), s.shape(0)));
+        return;
+      }
+      k = given.get().getFirst();
+    }
+    ElementwiseOp op = up ? ElementwiseOp.GREATER_EQUAL : ElementwiseOp.LESS_EQUAL;
+    Value keeps = c.beside(s.shape(0).dim(-2), s.shape(0).dim(-1), k, op);
+    ProgramBuilder p = new ProgramBuilder(List.of(DataType.BOOL, s.type(0)));
+    p.op(ElementwiseOp.WHERE, 0, 1, p.constant(s.type(0), 0));
+    c.output(0, c.apply(p, keeps, c.input(0)));
   }
 
   static void eyeLike(Site s) {
@@ -100,8 +115,9 @@ public final class ArrangeRules {
       throw Site.unsupported("it makes " + type.label(), "");
     }
     Compose c = new Compose(s);
-    Map<String, Attribute> k = Map.of("k", new Attribute.Int(s.integer("k", 0)));
-    c.output(0, c.host("EyeLike", List.of(), k, type, shape));
+    Dim k = Dim.of(s.integer("k", 0));
+    Value ones = c.beside(shape.dim(0), shape.dim(1), k, ElementwiseOp.EQUAL);
+    c.output(0, c.cast(ones, s.computed(type)));
   }
 
   /** The middle of axes that shrink; zeros around those that grow. */

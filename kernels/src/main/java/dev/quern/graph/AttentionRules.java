@@ -88,8 +88,7 @@ final class AttentionRules {
 
   /** What is added so that no query sees keys behind it, {@code [sq, sk]}; the last ones align. */
   private static Value causal(Compose c, Dim queries, Dim keys, Dim past) {
-    Map<String, Attribute> attributes = Map.of("past", new Attribute.Dims(List.of(past)));
-    return c.host("CausalMask", List.of(), attributes, F32, new Shape(List.of(queries, keys)));
+    return filtered(c, c.beside(queries, keys, past, LESS_EQUAL), LOWEST);
   }
 
   private static Value plus(Compose c, Value a, Value b) {
@@ -171,7 +170,7 @@ final class AttentionRules {
     double filter = s.real("mask_filter_value", -10000);
     if (shape.rank() == 1 && !shape.dim(0).differsFrom(batch)) {
       s.same(shape.dim(0), batch, "the lengths and batches");
-      Value places = c.host("Iota", List.of(), Map.of(), DataType.INT32, new Shape(List.of(keys)));
+      Value places = c.iota(DataType.INT32, Dim.ZERO, 1, keys);
       Value lengths = c.reshape(c.cast(mask, DataType.INT32), batch, Dim.ONE);
       Value seen = filtered(c, c.apply(LESS, places, lengths), filter);
       return c.reshape(seen, batch, Dim.ONE, Dim.ONE, keys);
@@ -338,7 +337,7 @@ final class AttentionRules {
     if (positions >= 0) {
       Value places = c.input(positions);
       if (places.shape().size().is(1)) {
-        Value iota = c.host("Iota", List.of(), Map.of(), DataType.INT64, new Shape(List.of(seq)));
+        Value iota = c.iota(DataType.INT64, Dim.ZERO, 1, seq);
         places = c.apply(ADD, iota, c.reshape(places, Dim.ONE));
         places = c.reshape(places, Dim.ONE, seq);
       }

@@ -204,6 +204,27 @@ final class Compose {
         new Shape(dims));
   }
 
+  /** {@code count} whole numbers from {@code start} on, {@code step} apart. */
+  Value iota(DataType type, Dim start, long step, Dim count) {
+    return node(
+        Node.QUERN,
+        "Iota",
+        List.of(),
+        GraphImporter.attributes(
+            "start", new Attribute.Dims(List.of(start)), "step", new Attribute.Int(step)),
+        type,
+        new Shape(List.of(count)));
+  }
+
+  /**
+   * Where the columns of a matrix are no less (or no more) than its rows and a distance, as bools
+   * {@code [rows, columns]}.
+   */
+  Value beside(Dim rows, Dim columns, Dim distance, ElementwiseOp op) {
+    Value row = reshape(iota(DataType.INT32, distance, 1, rows), rows, Dim.ONE);
+    return apply(op, iota(DataType.INT32, Dim.ZERO, 1, columns), row);
+  }
+
   /** Elements of an axis by their places. */
   Value gather(Value value, int axis, List<Long> places) {
     List<Dim> dims = new ArrayList<>(value.shape().dims());

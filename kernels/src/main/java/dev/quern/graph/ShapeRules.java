@@ -237,12 +237,14 @@ final class ShapeRules {
       throw Site.unsupported("its step is " + delta, "it must be a constant, not 0");
     }
     Dim length = ends.get(1).minus(start);
-    if (!length.isConstant()) {
-      throw Site.unsupported(
-          "its length " + length + " is known at run time only",
-          "export with positions given as an input, or sliced from a constant");
-    }
     long step = delta.constant();
+    if (!length.isConstant()) {
+      Dim distance = step > 0 ? length : start.minus(ends.get(1));
+      Dim count = distance.plus(Dim.of(Math.abs(step) - 1)).dividedBy(Dim.of(Math.abs(step)));
+      Compose c = new Compose(s);
+      c.output(0, c.iota(type, start, step, count.max(Dim.ZERO)));
+      return;
+    }
     long count = length.constant() / step + (length.constant() % step == 0 ? 0 : 1);
     count = (length.constant() > 0) == (step > 0) ? count : 0;
     if (count <= Contents.MOST) {

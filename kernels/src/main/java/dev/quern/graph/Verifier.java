@@ -143,6 +143,13 @@ public final class Verifier {
         demand(output.type() == DataType.FLOAT, "it makes f32");
         keepsType = false;
       }
+      case "quern.Iota" -> {
+        demand(shape.rank() == 1 && node.dims("start").size() == 1, "it is no row of numbers");
+        demand(
+            output.type() == DataType.INT32 || output.type() == DataType.INT64,
+            "its numbers are not whole");
+        keepsType = false;
+      }
       case "quern.Attention" -> attention(node, shape);
       case "quern.Conv" -> conv(node, shape);
       case "quern.MaxPool", "quern.AveragePool" ->

@@ -397,4 +397,33 @@ public sealed interface KernelSpec {
       return "pad bytes=" + bytes + " bits=" + bits;
     }
   }
+
+  /**
+   * Whole numbers at even distances.
+   *
+   * @param type i32 or i64
+   */
+  record Iota(DataType type) implements KernelSpec {
+    @Override
+    public String signature() {
+      return type.label() + "_iota";
+    }
+  }
+
+  /**
+   * Sums along an axis up to each element.
+   *
+   * @param type f32, i32 or i64
+   * @param exclusive whether an element's own number does not count
+   * @param reverse whether sums begin at the end
+   */
+  record CumSum(DataType type, boolean exclusive, boolean reverse) implements KernelSpec {
+    @Override
+    public String signature() {
+      return type.label()
+          + "_cumsum"
+          + (exclusive ? " exclusive" : "")
+          + (reverse ? " reverse" : "");
+    }
+  }
 }

@@ -54,6 +54,8 @@ public final class Kernels {
       case KernelSpec.Depthwise depthwise -> DepthwiseKernel.emit(module, name, depthwise, fma);
       case KernelSpec.Pool pool -> PoolKernel.emit(module, name, pool);
       case KernelSpec.Pad pad -> PadKernel.emit(module, name, pad);
+      case KernelSpec.CumSum sum -> CumSumKernel.emit(module, name, sum);
+      case KernelSpec.Iota iota -> IotaKernel.emit(module, name, iota);
     };
   }
 

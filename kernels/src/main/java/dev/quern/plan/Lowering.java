@@ -52,6 +52,7 @@ final class Lowering {
       case "Slice" -> lowering.slice();
       case "Concat" -> lowering.concat();
       case "Expand" -> lowering.expand();
+      case "quern.Iota" -> lowering.iota();
       case "Reshape" -> planner.alias(node.output(), planner.view(node.inputs().get(0)));
       default -> {
         return false;
@@ -162,6 +163,20 @@ final class Lowering {
         new Work.Items(rows, columns),
         Dim.ZERO,
         shape.size().times(Dim.of(5)));
+  }
+
+  private void iota() {
+    View y = planner.define(node.output());
+    planner.step(
+        node.name(),
+        new KernelSpec.Iota(planner.type(node.output())),
+        List.of(
+            y.address(),
+            Arg.number(node.dims("start").getFirst()),
+            Arg.number(node.integer("step", 1))),
+        new Work.Items(out().size(), Dim.ONE),
+        Dim.ZERO,
+        out().size());
   }
 
   private void layerNorm() {

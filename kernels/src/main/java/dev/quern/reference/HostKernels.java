@@ -20,7 +20,6 @@ final class HostKernels {
     kernels.put("ReverseSequence", IndexKernels::reverseSequence);
     kernels.put("PadMode", IndexKernels::padMode);
     kernels.put("Trilu", IndexKernels::trilu);
-    kernels.put("EyeLike", IndexKernels::eyeLike);
     kernels.put("TopK", OrderKernels::topK);
     kernels.put("ArgMax", call -> OrderKernels.arg(call, true));
     kernels.put("ArgMin", call -> OrderKernels.arg(call, false));
@@ -51,8 +50,6 @@ final class HostKernels {
     kernels.put("GRU", call -> new RecurrentKernel(call, 3).run());
     kernels.put("LSTM", call -> new RecurrentKernel(call, 4).run());
     kernels.put("GroupQueryAttention", GroupedAttentionKernel::run);
-    kernels.put("CausalMask", IndexKernels::causalMask);
-    kernels.put("Iota", IndexKernels::iota);
     Map<String, ReferenceKernels.Kernel> named = new LinkedHashMap<>();
     kernels.forEach((name, kernel) -> named.put(Node.HOST + "." + name, kernel));
     return named;

@@ -2,7 +2,6 @@ package dev.quern.reference;
 
 import dev.quern.graph.ArrangeRules;
 import dev.quern.graph.Dim;
-import dev.quern.onnx.DataType;
 import java.util.List;
 
 /** Kernels that read elements by indices, or by their place. */
@@ -145,43 +144,13 @@ final class IndexKernels {
     return result;
   }
 
-  static Tensor eyeLike(Interpreter.Call call) {
-    long[] dims = call.dims();
-    DataType type = call.type();
-    Tensor result = Tensor.zeros(type, dims);
-    long k = call.node().integer("k", 0);
-    for (int row = 0; row < dims[0]; row++) {
-      long column = row + k;
-      if (column >= 0 && column < dims[1]) {
-        int at = (int) (row * dims[1] + column);
-        if (type.isFloating()) {
-          result.set(at, 1.0);
-        } else {
-          result.set(at, 1);
-        }
-      }
-    }
-    return result;
-  }
-
-  /**
-   * {@code [queries, keys]}: 0 up to the key of a query's own place, the least number behind it.
-   */
-  static Tensor causalMask(Interpreter.Call call) {
-    int keys = (int) call.dims()[1];
-    long past = call.node().dims("past").getFirst().evaluate(call.symbols());
-    Tensor result = Tensor.zeros(DataType.FLOAT, call.dims());
-    for (int i = 0; i < result.size(); i++) {
-      result.floats()[i] = i % keys > i / keys + past ? -Float.MAX_VALUE : 0;
-    }
-    return result;
-  }
-
-  /** The whole numbers from 0 on. */
+  /** {@code quern.Iota}: whole numbers from {@code start} on, {@code step} apart. */
   static Tensor iota(Interpreter.Call call) {
+    long start = call.node().dims("start").getFirst().evaluate(call.symbols());
+    long step = call.node().integer("step", 1);
     Tensor result = Tensor.zeros(call.type(), call.dims());
     for (int i = 0; i < result.size(); i++) {
-      result.set(i, i);
+      result.set(i, start + i * step);
     }
     return result;
   }

@@ -2,9 +2,11 @@ package dev.quern.wgsl;
 
 import dev.quern.kernel.CopyKernel;
 import dev.quern.kernel.GatherKernel;
+import dev.quern.kernel.IotaKernel;
 import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec.Copy;
 import dev.quern.kernel.KernelSpec.Gather;
+import dev.quern.kernel.KernelSpec.Iota;
 import dev.quern.kernel.KernelSpec.Pad;
 import dev.quern.kernel.PadKernel;
 import dev.quern.onnx.DataType;
@@ -164,6 +166,30 @@ final class MoveShaders {
                             value,
                             from.at(fromAt.plus(image.times(h).plus(y).times(row)).plus(x))));
                 code.store(to, toAt.plus(index), value);
+              });
+        });
+  }
+
+  static Shader iota(Iota spec) {
+    boolean wide = spec.type() == DataType.INT64;
+    int bytes = spec.type().bytes();
+    return Shader.build(
+        spec.signature(),
+        shader -> {
+          Array to = shader.write("y", wide ? Type.VEC2U : Type.I32, IotaKernel.OUT);
+          Expr at = shader.scaled("y_at", IotaKernel.OUT, bytes);
+          Expr start = shader.number("start", IotaKernel.START);
+          Expr step = shader.number("step", IotaKernel.STEP);
+          Expr count = shader.word("count", Shader.Sizes::items);
+          Flat.main(
+              shader,
+              Shader.Sizes::items,
+              count,
+              (code, index) -> {
+                Expr bits = code.let("bits", start.plus(index.times(step)));
+                Expr low = code.let("number", bits.bitcast(Type.I32));
+                Expr high = low.shift(">>", 31).bitcast(Type.U32);
+                code.store(to, at.plus(index), wide ? Expr.make(Type.VEC2U, bits, high) : low);
               });
         });
   }

@@ -100,6 +100,8 @@ public final class Shaders {
       case KernelSpec.Conv conv -> ConvShader.of(conv, choice.schedule(), choice.aligned());
       case KernelSpec.Depthwise depthwise -> WindowShaders.depthwise(depthwise, choice.aligned());
       case KernelSpec.Pool pool -> WindowShaders.pool(pool);
+      case KernelSpec.CumSum sum -> ScanShader.of(sum);
+      case KernelSpec.Iota iota -> MoveShaders.iota(iota);
       case KernelSpec.Range range -> throw none(spec);
       case KernelSpec.Quantize quantize -> throw none(spec);
       case KernelSpec.QuantizeBlocks quantize -> throw none(spec);

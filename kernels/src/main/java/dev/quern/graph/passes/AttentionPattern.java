@@ -6,8 +6,10 @@ import static dev.quern.graph.ElementwiseOp.MUL;
 
 import dev.quern.graph.Attribute;
 import dev.quern.graph.Dim;
+import dev.quern.graph.ElementwiseOp;
 import dev.quern.graph.Graph;
 import dev.quern.graph.Node;
+import dev.quern.graph.ProgramBuilder;
 import dev.quern.graph.Shape;
 import dev.quern.graph.passes.Programs.Operand;
 import dev.quern.graph.passes.Programs.Simple;
@@ -26,7 +28,9 @@ import java.util.Map;
  * </pre>
  *
  * The scale may be a product or quotient before or after the product, on either operand; the mask
- * may be absent; the transposes of k may be one or two.
+ * may be absent, be added, or choose where scores are replaced by a low number; the transposes of k
+ * may be one or two. Heads that were not split like this, as those that are turned by positions or
+ * repeated, are brought side by side first, where there are as many keys as queries.
  */
 final class AttentionPattern {
   private static final List<Long> SPLIT = List.of(0L, 2L, 1L, 3L);
@@ -48,11 +52,57 @@ final class AttentionPattern {
     return editor.finish();
   }
 
-  /** The operand of attention that a head-wise operand was split from. */
-  private record Split(String value, Shape heads, double scale) {}
+  /**
+   * The operand of attention that a head-wise operand was split from.
+   *
+   * @param heads the shape {@code [b, s, heads, d]}
+   * @param perm null, or how axes are moved to that shape, which was not split from one of three
+   */
+  private record Split(String value, Shape heads, double scale, List<Long> perm) {}
 
-  /** What the softmax is of. */
-  private record Scores(Node product, String mask, double scale) {}
+  /**
+   * What the softmax is of.
+   *
+   * @param mask what is added; empty if nothing is
+   * @param seen null, or the node that says where scores are kept and where they become a number
+   */
+  private record Scores(Node product, String mask, double scale, Simple seen) {}
+
+  /** Scores that become a number no greater than this have no share. */
+  private static final double LOW = -1e4;
+
+  /** An operand as {@code [b, s, heads·d]}. */
+  private String flat(Split operand) {
+    if (operand.perm == null) {
+      return operand.value;
+    }
+    Shape heads = operand.heads;
+    DataType type = DataType.FLOAT;
+    String moved = editor.fresh(operand.value);
+    Map<String, Attribute> perm = Map.of("perm", new Attribute.Ints(operand.perm));
+    List<String> from = List.of(operand.value);
+    editor.emit(new Node(moved, "", "Transpose", from, List.of(moved), perm), type, heads);
+    String joined = editor.fresh(operand.value);
+    Shape shape = new Shape(List.of(heads.dim(0), heads.dim(1), heads.dim(2).times(heads.dim(3))));
+    Node reshape = new Node(joined, "", "Reshape", List.of(moved), List.of(joined), Map.of());
+    editor.emit(reshape, type, shape);
+    return joined;
+  }
+
+  /** What is added to scores so that they have no share where they are not seen. */
+  private String added(Scores scores) {
+    String seen = scores.seen.left().value();
+    ProgramBuilder p = new ProgramBuilder(DataType.BOOL);
+    int low = p.constant(DataType.FLOAT, scores.seen.right().number());
+    p.op(ElementwiseOp.WHERE, 0, p.constant(DataType.FLOAT, 0), low);
+    String name = editor.fresh(seen);
+    Map<String, Attribute> program = Map.of("program", new Attribute.Program(p.build()));
+    editor.emit(
+        new Node(name, Node.QUERN, "Elementwise", List.of(seen), List.of(name), program),
+        DataType.FLOAT,
+        editor.shape(seen));
+    return name;
+  }
 
   private Node match(Node root) {
     if (!root.isOnnx("Reshape")) {
@@ -67,8 +117,7 @@ final class AttentionPattern {
       return null;
     }
     Node softmax = editor.definition(weighted.inputs().get(0));
-    Split v = split(weighted.inputs().get(1), SPLIT);
-    if (v == null || v.scale != 1 || softmax == null || !softmax.isOnnx("Softmax")) {
+    if (softmax == null || !softmax.isOnnx("Softmax")) {
       return null;
     }
     Scores scores = scores(softmax.inputs().getFirst());
@@ -78,14 +127,22 @@ final class AttentionPattern {
     boolean transposed = scores.product.integer("transB", 0) != 0;
     Split q = split(scores.product.inputs().get(0), SPLIT);
     Split k = split(scores.product.inputs().get(1), transposed ? SPLIT : SPLIT_TRANSPOSED);
-    if (q == null || k == null || !fit(root, q, k, v)) {
+    Split v = split(weighted.inputs().get(1), SPLIT);
+    if (!fit(root, q, k, v) || v.scale != 1) {
+      return null;
+    }
+    // Keys and values of earlier runs are not moved again in each run.
+    boolean apart = q.perm != null || k.perm != null || v.perm != null;
+    if (apart && !q.heads.dim(1).equals(k.heads.dim(1))) {
       return null;
     }
     Map<String, Attribute> attributes = new LinkedHashMap<>();
     attributes.put("heads", new Attribute.Int(q.heads.dim(2).constant()));
     attributes.put("scale", new Attribute.Real(q.scale * k.scale * scores.scale));
-    List<String> inputs = new ArrayList<>(List.of(q.value, k.value, v.value));
-    if (!scores.mask.isEmpty()) {
+    List<String> inputs = new ArrayList<>(List.of(flat(q), flat(k), flat(v)));
+    if (scores.seen != null) {
+      inputs.add(added(scores));
+    } else if (!scores.mask.isEmpty()) {
       inputs.add(scores.mask);
     }
     return new Node(root.name(), Node.QUERN, "Attention", inputs, root.outputs(), attributes);
@@ -94,6 +151,9 @@ final class AttentionPattern {
   /** Whether heads and sizes of the operands go together, and the result joins the heads. */
   private boolean fit(Node root, Split q, Split k, Split v) {
     Shape result = editor.shape(root.output());
+    if (q == null || k == null || v == null) {
+      return false;
+    }
     Dim heads = q.heads.dim(2);
     return heads.equals(k.heads.dim(2))
         && heads.equals(v.heads.dim(2))
@@ -125,7 +185,19 @@ final class AttentionPattern {
     Shape shape = editor.shape(value);
     String at = value;
     String mask = "";
-    Simple add = Programs.simple(editor.definition(at), ADD);
+    Simple seen = Programs.simple(editor.definition(at), ElementwiseOp.WHERE);
+    if (seen != null) {
+      boolean hides =
+          !seen.left().isNumber()
+              && !seen.operands().get(1).isNumber()
+              && seen.right().isNumber()
+              && seen.right().number() <= LOW;
+      if (!hides) {
+        return null;
+      }
+      at = seen.operands().get(1).value();
+    }
+    Simple add = seen == null ? Programs.simple(editor.definition(at), ADD) : null;
     if (add != null && !add.left().isNumber() && !add.right().isNumber()) {
       // The side that leads to the product is the scores, the other one the mask.
       boolean left = leadsToProduct(add.left().value());
@@ -135,7 +207,7 @@ final class AttentionPattern {
     Scaled scaled = scaled(at);
     Node product = product(scaled.value);
     boolean fits = product != null && editor.shape(product.output()).equals(shape);
-    return fits ? new Scores(product, mask, scaled.scale) : null;
+    return fits ? new Scores(product, mask, scaled.scale, seen) : null;
   }
 
   private boolean leadsToProduct(String value) {
@@ -169,6 +241,25 @@ final class AttentionPattern {
 
   /** Walks back over scales and transposes to the reshape that split the heads. */
   private Split split(String value, List<Long> wanted) {
+    Split split = joinedSplit(value, wanted);
+    if (split != null) {
+      return split;
+    }
+    Scaled scaled = scaled(value);
+    Shape shape = editor.shape(scaled.value);
+    List<Long> perm = wanted.equals(SPLIT) ? SPLIT : List.of(0L, 3L, 1L, 2L);
+    List<Dim> heads = new ArrayList<>();
+    for (long axis : perm) {
+      heads.add(shape.dim((int) axis));
+    }
+    boolean known = heads.get(2).isConstant() && heads.get(3).isConstant();
+    // Heads that the kernel does not take stay what they are.
+    return known && heads.get(3).constant() % 4 == 0
+        ? new Split(scaled.value, new Shape(heads), scaled.scale, perm)
+        : null;
+  }
+
+  private Split joinedSplit(String value, List<Long> wanted) {
     String at = value;
     double scale = 1;
     List<Long> perm = List.of(0L, 1L, 2L, 3L);
@@ -198,7 +289,7 @@ final class AttentionPattern {
                 && heads.dim(0).equals(flat.dim(0))
                 && heads.dim(1).equals(flat.dim(1));
         Scaled before = scaled(at);
-        return fits ? new Split(before.value, heads, scale * before.scale) : null;
+        return fits ? new Split(before.value, heads, scale * before.scale, null) : null;
       } else {
         return null;
       }
