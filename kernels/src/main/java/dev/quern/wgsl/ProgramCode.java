@@ -12,8 +12,7 @@ import java.util.List;
 /**
  * An element-wise program on single elements, or on four neighbouring floats at once. WGSL lets an
  * implementation assume that there are no infinities and NaNs, so these are not kept as the CPU's
- * kernels keep them. Of numbers of 64 bits, which WGSL lacks, the two words are moved, compared for
- * equality and converted.
+ * kernels keep them. Numbers of 64 bits, which WGSL lacks, are two words, see {@link WideCode}.
  */
 final class ProgramCode {
   private static final Expr ZERO = Expr.f32(0);
@@ -72,6 +71,7 @@ final class ProgramCode {
           switch (operand) {
             case FLOAT, FLOAT16 -> real(step, x);
             case INT32, UINT32 -> whole(step.op(), x, operand);
+            case INT64 -> new WideCode(code).emit(step.op(), x);
             default -> throw none(step.op(), operand);
           };
     };
@@ -314,11 +314,12 @@ final class ProgramCode {
     };
   }
 
-  private static Expr toLong(Expr x, DataType from) {
+  private Expr toLong(Expr x, DataType from) {
     return switch (x.type()) {
       case BOOL -> Expr.make(Type.VEC2U, Expr.select(x, Expr.u32(1), Expr.u32(0)), Expr.u32(0));
       case U32 -> Expr.make(Type.VEC2U, x, Expr.u32(0));
       case I32 -> Expr.make(Type.VEC2U, x.bitcast(Type.U32), x.shift(">>", 31).bitcast(Type.U32));
+      case F32 -> new WideCode(code).of(x);
       default -> throw new KernelException("no shader casts " + from.label() + " to i64");
     };
   }

@@ -32,6 +32,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.LongBinaryOperator;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -163,14 +164,9 @@ class ShaderTest {
   }
 
   private static byte[] bytes(Tensor tensor) {
-    if (tensor.type() == DataType.INT64) {
-      long[] values = tensor.longs();
-      byte[] bytes = new byte[padded(8L * values.length)];
-      ByteBuffer out = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-      for (long value : values) {
-        out.putLong(value);
-      }
-      return bytes;
+    if (tensor.type() != F32) {
+      byte[] data = tensor.toBytes();
+      return Arrays.copyOf(data, padded(data.length));
     }
     return bytes(tensor.floats());
   }
@@ -320,6 +316,90 @@ class ShaderTest {
     bools.node("Less", List.of("x", "y"));
     cases.add(plan(bools.node("Where", List.of(bools.at, "x", "y")), 0));
     check(cases, "Elementwise");
+  }
+
+  /** Functions that are programs of arithmetic, remainders, infinities, numbers of 16 bits. */
+  @Test
+  void functions() {
+    List<Case> cases = new ArrayList<>();
+    for (String op : List.of("Sin", "Cos", "Tan", "Asin", "Atan", "Sinh", "Cosh", "Asinh")) {
+      Model model = new Model(cases.size()).input("x", 3, 7);
+      cases.add(plan(model.node(op, List.of("x")), 2e-5));
+    }
+    Model remainder = new Model(9).input("x", 5, 3).input("y", 5, 3);
+    cases.add(plan(remainder.node("Mod", List.of("x", "y"), "fmod", 1L), 1e-5));
+    float[] odd = {0, 1, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, -3, Float.MAX_VALUE};
+    Model infinite = new Model(1).input("x", Tensor.of(odd, 6)).node("IsInf", List.of("x"));
+    cases.add(plan(infinite.node("Cast", List.of(infinite.at), "to", 1L), 0));
+    Model halves = new Model(2).input("x", Tensors.random(5, DataType.FLOAT16, 3, 5));
+    halves.node("Mul", List.of("x", "x"));
+    cases.add(plan(halves.node("Cast", List.of(halves.at), "to", 1L), 2e-3));
+    check(cases, "Elementwise");
+  }
+
+  /** Each pair of numbers beside the borders of words, against Java's arithmetic, exactly. */
+  @Test
+  void numbersOfTwoWords() {
+    long[] border = {0, 1, -1, 5, -7, 0x7fffffffL, 0x80000000L, 0xffffffffL, 1L << 32, 1L << 40};
+    int count = border.length * border.length;
+    long[] a = new long[count];
+    long[] b = new long[count];
+    for (int i = 0; i < count; i++) {
+      a[i] = border[i % border.length] - (i % 3 == 0 ? 1L << 33 : 0);
+      b[i] = border[i / border.length];
+    }
+    List<Case> cases = new ArrayList<>();
+    Map<String, LongBinaryOperator> operations = new LinkedHashMap<>();
+    operations.put("Add", (x, y) -> x + y);
+    operations.put("Sub", (x, y) -> x - y);
+    operations.put("Mul", (x, y) -> x * y);
+    operations.put("Min", Math::min);
+    operations.put("Max", Math::max);
+    operations.forEach((op, value) -> {
+      long[] wanted = new long[count];
+      Arrays.setAll(wanted, i -> value.applyAsLong(a[i], b[i]));
+      Model model = new Model(1).input("a", Tensor.of(a, count)).input("b", Tensor.of(b, count));
+      model.builder.constant("wanted", new long[] {count}, wanted);
+      model.node(op, List.of("a", "b"));
+      model.node("Equal", List.of(model.at, "wanted"));
+      cases.add(plan(model.node("Cast", List.of(model.at), "to", 1L), 0));
+    });
+    for (String op : List.of("Less", "LessOrEqual", "Greater", "GreaterOrEqual")) {
+      Model model = new Model(2).input("a", Tensor.of(a, count)).input("b", Tensor.of(b, count));
+      model.node(op, List.of("a", "b"));
+      cases.add(plan(model.node("Cast", List.of(model.at), "to", 1L), 0));
+    }
+    float[] reals = {0, 1.5f, -1.5f, 3e9f, -3e9f, 1e12f, -1e12f, 2147483648f};
+    long[] wanted = new long[reals.length];
+    Arrays.setAll(wanted, i -> (long) reals[i]);
+    Model cut = new Model(3).input("x", Tensor.of(reals, reals.length));
+    cut.builder.constant("wanted", new long[] {reals.length}, wanted);
+    cut.node("Cast", List.of("x"), "to", 7L);
+    cut.node("Equal", List.of(cut.at, "wanted"));
+    cases.add(plan(cut.node("Cast", List.of(cut.at), "to", 1L), 0));
+    check(cases, "Elementwise");
+  }
+
+  @Test
+  void rangesAndRunningSums() {
+    List<Case> cases = new ArrayList<>();
+    Model range = new Model(1);
+    range.builder.input("x", F32, "n", "3");
+    range.feeds.put("x", Tensors.random(1, F32, 7, 3));
+    range.builder.constant("axis", new long[] {}, 0L);
+    range.builder.constant("start", new long[] {}, -2L);
+    range.builder.constant("step", new long[] {}, 3L);
+    range.node("Gather", List.of(range.node("Shape", List.of("x")).at, "axis"));
+    range.node("Range", List.of("start", range.at, "step"));
+    cases.add(plan(range.node("Cast", List.of(range.at), "to", 1L), 0));
+    for (int i = 0; i < 4; i++) {
+      Model sums = new Model(i).input("x", 2, 5, 3);
+      sums.builder.constant("axis", new long[] {}, 1L);
+      List<String> inputs = List.of("x", "axis");
+      sums.node("CumSum", inputs, "exclusive", (long) i % 2, "reverse", (long) i / 2);
+      cases.add(plan(sums, 1e-5));
+    }
+    check(cases, "Iota", "CumSum", "Elementwise");
   }
 
   @Test

@@ -13,8 +13,11 @@ import java.util.Collections;
  * a smaller producer stays, as it would be computed again for each repetition.
  */
 final class FuseElementwise {
-  /** Operands and instructions of the largest program: each takes a local of the kernel. */
-  static final int MOST_OPERANDS = 8;
+  /**
+   * Operands and instructions of the largest program: each takes a local of the kernel; and with
+   * the operands and the result of a product, they fit the 8 buffers that every GPU binds.
+   */
+  static final int MOST_OPERANDS = 6;
 
   static final int MOST_INSTRUCTIONS = 48;
 
