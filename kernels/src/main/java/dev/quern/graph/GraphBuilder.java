@@ -91,7 +91,12 @@ public final class GraphBuilder {
         wanted.addAll(nodes.get(i).inputs());
       }
     }
-    return wanted.stream().anyMatch(this::isInput);
+    for (String each : wanted) {
+      if (isInput(each)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Whether a name is taken. */
