@@ -59,7 +59,7 @@ final class Net {
     for (int i = 1; i < dims.length; i++) {
       depth *= dims[i];
     }
-    float scale = (float) (1 / Math.sqrt(Math.max(depth, dims[0])));
+    float scale = (float) (1 / Math.sqrt((double) Math.max(depth, dims[0])));
     Tensor values = Tensors.random(random.nextInt(), DataType.FLOAT, dims);
     float[] numbers = values.floats();
     for (int i = 0; i < numbers.length; i++) {
