@@ -72,6 +72,11 @@ export class Tokenizer {
         });
   }
 
+  /** The id of a token, if there is one of that name. */
+  idOf(name: string): number | undefined {
+    return this.#tokenizer.token_to_id(name);
+  }
+
   /** Tokens that end a text. */
   get endIds(): number[] {
     return ENDS.flatMap((name) => this.#tokenizer.token_to_id(name) ?? []);

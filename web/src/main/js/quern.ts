@@ -4,7 +4,12 @@ import type { SessionOptions } from './sdk/options.js';
 import type { ModelInput } from './sdk/source.js';
 import { createTask } from './sdk/task.js';
 import type { VoiceActivityDetection } from './sdk/audio/voice.js';
-import type { GenerationOptions, TextGeneration } from './sdk/text/generation.js';
+import type {
+  GenerationOptions,
+  Text2TextGeneration,
+  TextGeneration,
+  TranslationOptions,
+} from './sdk/text/generation.js';
 import type { ClassificationOptions, ImageClassification } from './sdk/vision/classification.js';
 import type { Ocr, OcrOptions } from './sdk/vision/ocr.js';
 
@@ -46,17 +51,28 @@ export function pipeline(
   model: ModelInput,
   options?: SessionOptions & GenerationOptions,
 ): Promise<TextGeneration>;
+export function pipeline(
+  task: 'text2text-generation',
+  model: ModelInput,
+  options?: SessionOptions & TranslationOptions,
+): Promise<Text2TextGeneration>;
 export async function pipeline(
   task:
     | 'feature-extraction'
     | 'image-classification'
     | 'ocr'
     | 'voice-activity-detection'
-    | 'text-generation',
+    | 'text-generation'
+    | 'text2text-generation',
   model: ModelInput,
-  options: PipelineOptions & ClassificationOptions & OcrOptions & GenerationOptions = {},
+  options: PipelineOptions & ClassificationOptions & OcrOptions & TranslationOptions = {},
 ): Promise<
-  FeatureExtraction | ImageClassification | Ocr | VoiceActivityDetection | TextGeneration
+  | FeatureExtraction
+  | ImageClassification
+  | Ocr
+  | VoiceActivityDetection
+  | TextGeneration
+  | Text2TextGeneration
 > {
   // The bundler leaves these addresses alone, so they are relative to quern.js.
   switch (task) {
@@ -83,10 +99,12 @@ export async function pipeline(
     }
     case 'text-generation':
       return createTask(async () => (await text()).textGeneration, tokenizer, model, options);
+    case 'text2text-generation':
+      return createTask(async () => (await text()).text2textGeneration, tokenizer, model, options);
     default:
       throw new QuernError(
         'argument',
-        `The task "${String(task)}" is unknown; use feature-extraction, image-classification, ocr, voice-activity-detection or text-generation.`,
+        `The task "${String(task)}" is unknown; use feature-extraction, image-classification, ocr, voice-activity-detection, text-generation or text2text-generation.`,
       );
   }
 }

@@ -433,6 +433,12 @@ export function pipeline(
   model: string | URL | ArrayBuffer | ArrayBufferView,
   options?: GenerationOptions,
 ): Promise<TextGeneration>;
+/** Text from another, such as its translation, by an encoder (the model given) and a decoder as Hugging Face's Optimum exports them. */
+export function pipeline(
+  task: 'text2text-generation',
+  model: string | URL | ArrayBuffer | ArrayBufferView,
+  options?: TranslationOptions,
+): Promise<Text2TextGeneration>;
 
 /** Samples from -1 to 1, a decoded sound, an audio file that the browser can decode, or the address of one. Channels are averaged. */
 export type SoundInput = Float32Array | AudioBuffer | ArrayBuffer | Blob | string | URL;
@@ -477,6 +483,15 @@ export interface GenerationOptions extends SessionOptions {
   endTokens?: readonly number[];
 }
 
+export interface TranslationOptions extends GenerationOptions {
+  /** The network that writes: decoder_model_merged.onnx, or decoder_model.onnx; default: the model's. */
+  decoder?: string | URL | ArrayBuffer | ArrayBufferView;
+  /** decoder_with_past_model.onnx, if `decoder` is not merged; default: the model's. Without it each token costs as much as all before it. */
+  decoderWithPast?: string | URL | ArrayBuffer | ArrayBufferView;
+  /** Tokens that every text begins with, decoder_start_token_id in config.json; default: the tokenizer's `<pad>`, as T5 and Marian have it. BART's is `</s>`. */
+  startTokens?: readonly number[];
+}
+
 export interface GenerateOptions {
   /** Tokens that come at most; default 128. */
   maxNewTokens?: number;
@@ -516,20 +531,31 @@ export interface Generated {
   milliseconds: { prompt: number; tokens: number };
 }
 
-export interface TextGeneration {
-  /** Goes on from a text, or from token ids. */
+/** Prompts to texts. */
+export interface TextWriter {
+  /** Writes for a text, or for token ids. */
   (prompt: string | readonly number[], options?: GenerateOptions): Promise<Generated>;
   /** The same piece by piece: `for await (const { text } of generate.stream(prompt)) …`. Leaving the loop ends it. */
   stream(
     prompt: string | readonly number[],
     options?: GenerateOptions,
   ): AsyncGenerator<GeneratedPart, Generated, void>;
-  readonly session: Session;
   /** The tokens of a prompt. */
   encode(text: string): number[];
   /** The text of tokens, without special ones. */
   decode(tokens: readonly number[]): string;
   release(): Promise<void>;
+}
+
+/** Goes on from prompts. */
+export interface TextGeneration extends TextWriter {
+  readonly session: Session;
+}
+
+/** Reads prompts, and writes other texts. */
+export interface Text2TextGeneration extends TextWriter {
+  /** The models by what they do. */
+  readonly sessions: { encoder: Session; decoder: Session; decoderWithPast: Session | null };
 }
 
 /** Whatever shows an image, or the address of one. What is transparent counts as on white. */

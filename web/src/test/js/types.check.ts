@@ -34,6 +34,14 @@ export async function uses(): Promise<void> {
   for await (const { text } of generate.stream('a', { topP: 0.9 })) {
     void text;
   }
+  const translate: told.Text2TextGeneration = await asTold.pipeline(
+    'text2text-generation',
+    'name',
+    {
+      decoder: 'decoder.onnx',
+    },
+  );
+  void (await translate('a')).text;
   void [classes[0]!.label, lines[0]!.corners[0][0]];
   asTold.cosine(vectors[0]!, vectors[1]!);
   void [found, nothingElse];

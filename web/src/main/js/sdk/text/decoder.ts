@@ -1,27 +1,22 @@
 import type { Session } from '../session.js';
 import type { Tensor, TensorType } from '../tensor.js';
 import type { Host } from '../vision/host.js';
+import {
+  PAST,
+  USE_CACHE,
+  last,
+  nothingOf,
+  pairsOf,
+  presentOf,
+  type Network,
+  type Writing,
+} from './network.js';
 
 /* A decoder's network as Hugging Face's Optimum exports it: tokens, and keys and values of those before, to scores of the next. */
 
-const PAST = 'past_key_values.';
-const PRESENT = 'present.';
-const PLAIN = ['input_ids', 'attention_mask', 'position_ids'];
+const PLAIN = ['input_ids', 'attention_mask', 'position_ids', USE_CACHE];
 
-export interface Step {
-  /** Scores of all tokens for the next place; the caller's own. */
-  logits: Float32Array;
-  milliseconds: number;
-}
-
-/** What one text keeps from step to step. */
-export interface Kept {
-  /** Scores after these tokens, which follow those of the steps before. */
-  step(tokens: readonly number[], signal: AbortSignal | undefined): Promise<Step>;
-}
-
-/** A network of which one text after the other asks scores. */
-export class Decoder {
+export class Decoder implements Network {
   readonly #host: Host;
   readonly #session: Session;
   readonly #types: Map<string, TensorType>;
@@ -35,8 +30,7 @@ export class Decoder {
     this.#check();
     for (const { name, type, dims } of session.inputs) {
       if (name.startsWith(PAST)) {
-        const sizes = dims.map((dim, axis) => (typeof dim === 'number' ? dim : axis === 0 ? 1 : 0));
-        this.#nothing[name] = host.tensor([], sizes, type);
+        this.#nothing[name] = host.tensor([], nothingOf(dims), type);
       }
     }
   }
@@ -50,17 +44,17 @@ export class Decoder {
     if (!this.#types.has('input_ids') || wrong.length > 0 || type !== 'float32') {
       throw this.#host.error(
         'model',
-        `A decoder has the inputs ${PLAIN.join(', ')} and ${PAST}… and the outputs logits of float32 and ${PRESENT}…, as Optimum exports it with past; this model has ${[...this.#types.keys()].join(', ')} and ${outputs.join(', ')}. Use Session for it.`,
+        `A decoder has the inputs ${PLAIN.join(', ')} and ${PAST}… and the outputs logits of float32 and present.…, as Optimum exports it with past; this model has ${[...this.#types.keys()].join(', ')} and ${outputs.join(', ')}. Use Session for it.`,
       );
     }
   }
 
-  /** Begins a text. */
-  begin(): Kept {
-    const pairs = Object.keys(this.#nothing).map((name) => [name, presentOf(name)]);
+  begin(prompt: readonly number[]): Writing {
+    const pairs = pairsOf(this.#session, () => true);
     const state = pairs.length > 0 ? this.#host.state(Object.fromEntries(pairs)) : undefined;
     let before: number[] = [];
     return {
+      first: prompt,
       step: async (tokens, signal) => {
         const all = [...before, ...tokens];
         const options = { ...(signal && { signal }), ...(state && { state }) };
@@ -86,7 +80,8 @@ export class Decoder {
     const add = (name: string, values: number[]) => {
       const type = this.#types.get(name);
       if (type) {
-        inputs[name] = this.#host.tensor(values, [1, values.length], type);
+        const dims = name === USE_CACHE ? [1] : [1, values.length];
+        inputs[name] = this.#host.tensor(values, dims, type);
       }
     };
     add('input_ids', [...tokens]);
@@ -95,13 +90,7 @@ export class Decoder {
       'position_ids',
       tokens.map((_, i) => before + i),
     );
+    add(USE_CACHE, [before > 0 ? 1 : 0]);
     return inputs;
   }
-}
-
-const presentOf = (past: string) => PRESENT + past.slice(PAST.length);
-
-/** The scores after the last token, of [1, seq, vocabulary]. */
-function last({ data, dims }: Tensor): Float32Array {
-  return (data as Float32Array).slice(data.length - dims[dims.length - 1]!);
 }

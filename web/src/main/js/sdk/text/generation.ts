@@ -1,11 +1,14 @@
 import type { Tokenizer } from '../../quern-tokenizer.js';
 import type { Session } from '../session.js';
+import type { ModelInput } from '../source.js';
 import type { Host } from '../vision/host.js';
 import { Decoder } from './decoder.js';
+import { EncoderDecoder } from './encoder-decoder.js';
+import type { Network } from './network.js';
 import { Sampler, type SamplingOptions } from './sampling.js';
 import { GrowingText, Stops } from './streaming.js';
 
-/* Text by a decoder: its answer is taken token by token. */
+/* Text by a decoder, whose answer is taken token by token. */
 
 const DEFAULTS: SamplingOptions = {
   temperature: 0,
@@ -20,6 +23,15 @@ export interface GenerationOptions {
   tokenizer?: string | object;
   /** Tokens that end an answer; default: those that the tokenizer has for it. */
   endTokens?: readonly number[];
+}
+
+export interface TranslationOptions extends GenerationOptions {
+  /** The network that writes: decoder_model_merged.onnx, or decoder_model.onnx; default: the model's. */
+  decoder?: ModelInput;
+  /** decoder_with_past_model.onnx, if `decoder` is not merged; default: the model's. */
+  decoderWithPast?: ModelInput;
+  /** Tokens that every text begins with; default: the tokenizer's `<pad>`, as T5 and Marian have it. */
+  startTokens?: readonly number[];
 }
 
 export interface GenerateOptions extends Partial<SamplingOptions> {
@@ -48,19 +60,27 @@ export interface Generated {
   milliseconds: { prompt: number; tokens: number };
 }
 
-export interface TextGeneration {
+/** Prompts to texts. */
+interface Writer {
   (prompt: string | readonly number[], options?: GenerateOptions): Promise<Generated>;
   /** The same, piece by piece. */
   stream(
     prompt: string | readonly number[],
     options?: GenerateOptions,
   ): AsyncGenerator<Part, Generated, void>;
-  readonly session: Session;
   /** The tokens of a prompt. */
   encode(text: string): number[];
   /** The text of tokens. */
   decode(tokens: readonly number[]): string;
   release(): Promise<void>;
+}
+
+export interface TextGeneration extends Writer {
+  readonly session: Session;
+}
+
+export interface Text2TextGeneration extends Writer {
+  readonly sessions: { encoder: Session; decoder: Session; decoderWithPast: Session | null };
 }
 
 export async function textGeneration(
@@ -71,13 +91,71 @@ export async function textGeneration(
   making.catch(() => undefined); // awaited below
   const session = await host.open('model')!;
   try {
-    const tokenizer = await making;
-    const decoder = new Decoder(host, session);
-    return new Generation(host, session, tokenizer, decoder, options).task();
+    const network = new Decoder(host, session);
+    const writer = new Generation(host, network, await making, options).writer([session]);
+    return Object.assign(writer, { session });
   } catch (thrown) {
     await session.release();
     throw thrown;
   }
+}
+
+export async function text2textGeneration(
+  host: Host,
+  options: TranslationOptions,
+): Promise<Text2TextGeneration> {
+  const opening = [
+    host.open('model'),
+    host.open('decoder', options.decoder),
+    host.open('decoder-with-past', options.decoderWithPast),
+  ];
+  const opened = await Promise.allSettled([host.tokenizer(options.tokenizer), ...opening]);
+  const sessions = opened
+    .slice(1)
+    .map((each) => (each.status === 'fulfilled' ? (each.value as Session | null) : null));
+  const open = sessions.filter((session) => session !== null);
+  try {
+    const failed = opened.find((each) => each.status === 'rejected');
+    if (failed) {
+      throw failed.reason;
+    }
+    const [encoder, decoder, decoderWithPast] = sessions as [
+      Session,
+      Session | null,
+      Session | null,
+    ];
+    if (!decoder) {
+      throw host.error(
+        'argument',
+        'The model is an encoder without a decoder; give the address of its decoder_model_merged.onnx in options.decoder.',
+      );
+    }
+    const tokenizer = (opened[0] as PromiseFulfilledResult<Tokenizer | null>).value;
+    const networks = { encoder, decoder, decoderWithPast };
+    const first = startTokens(host, tokenizer, options);
+    const network = new EncoderDecoder(host, networks, first);
+    const writer = new Generation(host, network, tokenizer, options).writer(open);
+    return Object.assign(writer, { sessions: networks });
+  } catch (thrown) {
+    await Promise.all(open.map((session) => session.release()));
+    throw thrown;
+  }
+}
+
+function startTokens(
+  host: Host,
+  tokenizer: Tokenizer | null,
+  { startTokens }: TranslationOptions,
+): readonly number[] {
+  const pad = tokenizer?.idOf('<pad>');
+  const first = startTokens ?? (pad === undefined ? [] : [pad]);
+  if (first.length === 0 || !first.every((id) => Number.isInteger(id) && id >= 0)) {
+    throw host.error(
+      'argument',
+      "It is not known which tokens a text begins with; give them in options.startTokens: the decoder_start_token_id of the model's config.json.",
+    );
+  }
+  return first;
 }
 
 /** What a call asks for, with every default in its place. */
@@ -89,26 +167,24 @@ interface Wanted {
 
 class Generation {
   readonly #host: Host;
-  readonly #session: Session;
+  readonly #network: Network;
   readonly #tokenizer: Tokenizer | null;
-  readonly #decoder: Decoder;
   readonly #ends: ReadonlySet<number>;
 
   constructor(
     host: Host,
-    session: Session,
+    network: Network,
     tokenizer: Tokenizer | null,
-    decoder: Decoder,
     options: GenerationOptions,
   ) {
     this.#host = host;
-    this.#session = session;
+    this.#network = network;
     this.#tokenizer = tokenizer;
-    this.#decoder = decoder;
     this.#ends = new Set(options.endTokens ?? tokenizer?.endIds ?? []);
   }
 
-  task(): TextGeneration {
+  /** @param sessions what it releases */
+  writer(sessions: readonly Session[]): Writer {
     const stream = (prompt: string | readonly number[], options: GenerateOptions = {}) =>
       this.#stream(prompt, options);
     const generate = async (prompt: string | readonly number[], options: GenerateOptions = {}) => {
@@ -122,10 +198,11 @@ class Generation {
     };
     return Object.assign(generate, {
       stream,
-      session: this.#session,
       encode: (text: string) => this.#needTokenizer().encodeWhole(text),
       decode: (tokens: readonly number[]) => this.#needTokenizer().decode([...tokens]),
-      release: () => this.#session.release(),
+      release: async () => {
+        await Promise.all(sessions.map((session) => session.release()));
+      },
     });
   }
 
@@ -139,15 +216,15 @@ class Generation {
     const sampler = new Sampler(sampling);
     const stops = new Stops(sequences);
     const growing = new GrowingText((tokens) => this.#tokenizer?.decode(tokens) ?? '');
-    const seen = new Set(ids);
     const tokens: number[] = [];
     const milliseconds = { prompt: 0, tokens: 0 };
-    const kept = this.#decoder.begin();
+    const writing = this.#network.begin(ids);
+    const seen = new Set(writing.first);
     let text = '';
     let reason: Generated['reason'] = 'length';
-    let fresh = ids;
+    let fresh = writing.first;
     while (tokens.length < most) {
-      const step = await kept.step(fresh, signal);
+      const step = await writing.step(fresh, signal);
       milliseconds[tokens.length === 0 ? 'prompt' : 'tokens'] += step.milliseconds;
       const token = sampler.next(step.logits, seen);
       if (this.#ends.has(token)) {

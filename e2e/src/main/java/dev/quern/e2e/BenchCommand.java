@@ -3,6 +3,8 @@ package dev.quern.e2e;
 import dev.quern.e2e.bench.Benchmark;
 import dev.quern.e2e.bench.Figure;
 import dev.quern.e2e.bench.GemvFigures;
+import dev.quern.e2e.bench.GenerationFigures;
+import dev.quern.e2e.browser.Browser;
 import dev.quern.e2e.browser.BrowserKind;
 import dev.quern.e2e.peers.Comparison;
 import dev.quern.e2e.peers.ComparisonPlot;
@@ -18,6 +20,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
@@ -48,11 +51,15 @@ import tools.jackson.databind.node.ObjectNode;
       "  quern bench --peers --threads=1,2 --markdown",
       "  quern bench --peers=ort --filter=\"minilm f32 1x\" --threads=2",
       "  quern bench --filter=matmul --json",
+      "  quern bench --device=webgpu --peers --filter=minilm",
       "  quern bench --filter=gemv"
     })
 final class BenchCommand implements Callable<Integer> {
   /** The filter that asks for decoding at batch 1 and nothing else. */
   private static final String GEMV = "gemv";
+
+  /** The filter that asks for the speed of decoders. */
+  private static final String GENERATION = "generation";
 
   @Spec private CommandSpec spec;
 
@@ -63,6 +70,16 @@ final class BenchCommand implements Callable<Integer> {
       converter = RunCommand.BrowserOption.class,
       description = "chromium, firefox or webkit (default: ${DEFAULT-VALUE}).")
   private BrowserKind browser;
+
+  @Option(
+      names = "--device",
+      paramLabel = "NAME",
+      defaultValue = "wasm",
+      description = {
+        "What computes in the comparison: wasm; webgpu, where what each engine asks of the GPU is",
+        "counted too; or webgpu-compatibility, Chromium's adapter on OpenGL ES (default: wasm)."
+      })
+  private String device;
 
   @Option(
       names = "--peers",
@@ -80,7 +97,8 @@ final class BenchCommand implements Callable<Integer> {
       defaultValue = "",
       description =
           "Only cases with these words in their names, such as \"minilm f32 1x\"; "
-              + "or tuning: only the figures about the search for schedules.")
+              + "or tuning, gemv, generation: only the figures about the search for schedules, about "
+              + "decoding at batch 1, about whole decoders.")
   private String filter;
 
   @Option(
@@ -143,13 +161,16 @@ final class BenchCommand implements Callable<Integer> {
       }
     }
     List<Engine> engines = engines();
-    try (Workbench workbench = Workbench.start(browser, Optional.ofNullable(store))) {
+    Browser.Option[] adapter = adapter();
+    boolean gpu = adapter.length > 0;
+    try (Workbench workbench = Workbench.start(browser, Optional.ofNullable(store), adapter)) {
       workbench.requireModel("all-MiniLM-L6-v2");
       if (peers.isEmpty()
-          && (filter.isEmpty() || filter.equals(Benchmark.TUNING) || filter.equals(GEMV))) {
+          && !gpu
+          && Set.of("", Benchmark.TUNING, GEMV, GENERATION).contains(filter)) {
         figures(workbench);
       } else {
-        compare(workbench, engines);
+        compare(workbench, engines, gpu);
       }
     }
     spec.commandLine().getOut().flush();
@@ -170,15 +191,41 @@ final class BenchCommand implements Callable<Integer> {
         .toList();
   }
 
-  private void compare(Workbench workbench, List<Engine> engines) {
+  /** What the browser is started with for the device. */
+  private Browser.Option[] adapter() {
+    if (device.equals("wasm")) {
+      return new Browser.Option[0];
+    }
+    Browser.Option option =
+        switch (browser) {
+          case CHROMIUM -> Browser.Option.CHROMIUM_WEBGPU;
+          case FIREFOX -> Browser.Option.FIREFOX_WEBGPU;
+          case WEBKIT -> null;
+        };
+    if (device.equals("webgpu-compatibility")) {
+      option = browser == BrowserKind.CHROMIUM ? Browser.Option.CHROMIUM_COMPATIBILITY : null;
+    } else if (!device.equals("webgpu")) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "'" + device + "' is no device; there are: wasm, webgpu, webgpu-compatibility");
+    }
+    if (option == null) {
+      throw new ParameterException(
+          spec.commandLine(), browser.label() + " has no " + device + " here; use chromium");
+    }
+    return new Browser.Option[] {option};
+  }
+
+  private void compare(Workbench workbench, List<Engine> engines, boolean gpu) {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     boolean fma = workbench.harness().capabilities().get("fma").get("available").asBoolean();
     Settings settings =
         new Settings(
+            gpu ? "webgpu" : "wasm",
             engines,
             filter,
-            threads.isEmpty() ? List.of(1, 2) : threads,
+            threads.isEmpty() ? gpu ? List.of(2) : List.of(1, 2) : threads,
             Duration.ofSeconds(tune),
             Duration.ofSeconds(seconds),
             Duration.ofSeconds(idle),
@@ -199,6 +246,9 @@ final class BenchCommand implements Callable<Integer> {
     } else {
       ComparisonTable table = new ComparisonTable(result);
       out.println(markdown ? table.markdown() : table.text());
+    }
+    if (gpu) {
+      return; // the picture is of speed, which says little of a driver in software
     }
     Path picture = svg == null ? target().resolve("bench.svg") : svg;
     try {
@@ -234,6 +284,9 @@ final class BenchCommand implements Callable<Integer> {
     Benchmark benchmark = new Benchmark(workbench.harness(), workbench.front(), count, listener);
     if (filter.equals(GEMV)) {
       new GemvFigures(workbench.harness(), workbench.front(), listener)
+          .run(threads.isEmpty() ? List.of(1, 2) : threads);
+    } else if (filter.equals(GENERATION)) {
+      new GenerationFigures(workbench.harness(), workbench.front(), listener)
           .run(threads.isEmpty() ? List.of(1, 2) : threads);
     } else if (filter.isEmpty()) {
       benchmark.run();

@@ -55,8 +55,7 @@ final class ElementwiseCode {
       }
     }
     for (Instruction step : program.instructions()) {
-      boolean bool = step.type() == DataType.BOOL && step.op() != ElementwiseOp.CONSTANT;
-      if (step.type() != DataType.FLOAT && !bool) {
+      if (step.type() != DataType.FLOAT && step.type() != DataType.BOOL) {
         return false;
       }
     }
@@ -207,6 +206,13 @@ final class ElementwiseCode {
   }
 
   private void constant(DataType type, double number) {
+    if (lanes.vector() && type == DataType.BOOL) {
+      code.f32x4(0f);
+      if (number != 0) {
+        code.op(V128_NOT);
+      }
+      return;
+    }
     switch (type) {
       case FLOAT, FLOAT16 -> lanes.constant((float) number);
       case DOUBLE -> code.f64(number);

@@ -153,6 +153,15 @@ class ElementwiseKernelTest {
     }
   }
 
+  @Test
+  void selectsByBoolsThatAreKnown() {
+    float[] x = spread(0, 1);
+    float[] found = flat(Programs.known(), KernelRig.PLAIN, x);
+    for (int i = 0; i < found.length; i++) {
+      KernelRig.close(found[i], Programs.apply(Programs.known(), x[i]), 0, "known, " + x[i]);
+    }
+  }
+
   /**
    * The worst errors allowed, in ulp of the result or absolute where that is kinder.
    *

@@ -215,12 +215,13 @@ class MatmulKernelTest {
             pick(random, SIZES));
     c.schedule = schedule(random, 1 + random.nextInt(8), 4 * (1 + random.nextInt(4)));
     c.features = new Features(c.schedule.fma() || random.nextBoolean(), false);
-    switch (random.nextInt(7)) {
+    switch (random.nextInt(8)) {
       case 0 -> c.epilogue = Programs.bias();
       case 1 -> c.epilogue = Programs.biasResidual();
       case 2 -> c.epilogue = Programs.biasGelu();
       case 3 -> c.epilogue = Programs.unary(ElementwiseOp.TANH);
       case 4 -> c.epilogue = Programs.tanhOfPower();
+      case 5 -> c.epilogue = Programs.known();
       default -> {}
     }
     if (c.epilogue != null) {

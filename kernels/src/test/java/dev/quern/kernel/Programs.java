@@ -38,6 +38,11 @@ final class Programs {
       return this;
     }
 
+    Builder constant(boolean value) {
+      steps.add(new Instruction(ElementwiseOp.CONSTANT, DataType.BOOL, List.of(), value ? 1 : 0));
+      return this;
+    }
+
     ElementwiseProgram build() {
       return new ElementwiseProgram(java.util.Collections.nCopies(inputs, F32), steps);
     }
@@ -102,6 +107,19 @@ final class Programs {
         .step(ElementwiseOp.POW, 0, 4)
         .step(ElementwiseOp.ADD, 3, 5)
         .step(ElementwiseOp.TANH, 6)
+        .build();
+  }
+
+  /** {@code where(true, acc, 7) + where(false, acc, 3)}: what is left of a mask that was known. */
+  static ElementwiseProgram known() {
+    return inputs(1)
+        .constant(true)
+        .constant(7)
+        .step(ElementwiseOp.WHERE, 1, 0, 2)
+        .constant(false)
+        .constant(3)
+        .step(ElementwiseOp.WHERE, 4, 0, 5)
+        .step(ElementwiseOp.ADD, 3, 6)
         .build();
   }
 

@@ -5,18 +5,13 @@ import dev.quern.e2e.data.TensorData;
 import dev.quern.e2e.harness.Front;
 import dev.quern.e2e.harness.Harness;
 import dev.quern.e2e.harness.Harness.Loaded;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.Consumer;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -31,11 +26,7 @@ public final class GemvFigures {
   /** Rows that are multiplied with small weights in turn, so that a clock of 5 µs suffices. */
   private static final int ROWS = 8;
 
-  /** Bytes that all readers together read in a turn. */
-  private static final int READ = 96 << 20;
-
   private static final int PAIRS = 15;
-  private static final String WORKER = Front.PREFIX + "read-worker.js";
 
   private final Harness harness;
   private final Front front;
@@ -50,34 +41,16 @@ public final class GemvFigures {
 
   /** Measures each format on so many threads; takes a quarter of a minute for each. */
   public void run(List<Integer> threads) {
-    front.serve(WORKER, "text/javascript", script(), Map.of());
     Map<Stored, Double> limits = new LinkedHashMap<>();
     for (Stored stored : Stored.values()) {
       limits.put(stored, limit(stored));
     }
     for (int count : threads) {
-      for (int streams : ReadProbe.STREAMS) {
-        byte[] module = ReadProbe.module(streams, READ / count);
-        front.serve(probe(streams, count), "application/wasm", module, Map.of());
-      }
+      ReadRate reading = new ReadRate(harness, front, count);
       for (Stored stored : Stored.values()) {
-        measure(stored, count, limits.get(stored));
+        measure(stored, count, limits.get(stored), reading);
       }
     }
-  }
-
-  private static byte[] script() {
-    String name = "read-worker.js";
-    try (InputStream in =
-        Objects.requireNonNull(GemvFigures.class.getResourceAsStream(name), name)) {
-      return in.readAllBytes();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static String probe(int streams, int threads) {
-    return Front.PREFIX + "read-" + streams + "-" + threads + ".wasm";
   }
 
   private Loaded load(GemvModel model, int rows, int threads) {
@@ -120,7 +93,7 @@ public final class GemvFigures {
     return times;
   }
 
-  private void measure(Stored stored, int threads, double limit) {
+  private void measure(Stored stored, int threads, double limit, ReadRate reading) {
     GemvModel model = GemvModel.random(stored, stored.columns(LARGE));
     float[] row = Inputs.random(GemvModel.DEPTH);
     Map<String, TensorData> inputs = Map.of("x0", TensorData.of(row, 1, GemvModel.DEPTH));
@@ -130,10 +103,10 @@ public final class GemvFigures {
       List<Double> shares = new ArrayList<>();
       List<Double> speeds = new ArrayList<>();
       List<Double> reads = new ArrayList<>();
-      double before = bandwidth(threads);
+      double before = reading.measure();
       for (int i = 0; i < PAIRS; i++) {
         double speed = model.bytes() / times(loaded.profile(inputs, 1), "").getFirst() / 1e6;
-        double after = bandwidth(threads);
+        double after = reading.measure();
         double read = (before + after) / 2;
         speeds.add(speed);
         reads.add(read);
@@ -158,14 +131,6 @@ public final class GemvFigures {
                   threads * limit,
                   error)));
     }
-  }
-
-  private double bandwidth(int threads) {
-    ObjectNode request = Harness.options().put("worker", WORKER).put("threads", threads);
-    ArrayNode urls = request.putArray("urls");
-    ReadProbe.STREAMS.forEach(streams -> urls.add(probe(streams, threads)));
-    request.put("pages", READ / threads >> 16).put("turns", 4);
-    return harness.call("read", request).get("rate").asDouble();
   }
 
   /** The largest error of every 61st column, relative to the largest of these numbers. */

@@ -199,6 +199,25 @@ public final class Front implements AutoCloseable {
     keeping = true;
   }
 
+  /** What the upstream answers to a path. */
+  public byte[] fetch(String path) {
+    try {
+      HttpResponse<byte[]> response =
+          client.send(
+              HttpRequest.newBuilder(upstream.orElseThrow().resolve(path)).build(),
+              HttpResponse.BodyHandlers.ofByteArray());
+      if (response.statusCode() != 200) {
+        throw new IllegalStateException(path + " answered " + response.statusCode());
+      }
+      return response.body();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+
   /** The paths that pages have asked the upstream for. */
   public Set<String> forwarded() {
     return Set.copyOf(forwarded);

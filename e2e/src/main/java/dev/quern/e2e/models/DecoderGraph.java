@@ -1,21 +1,16 @@
 package dev.quern.e2e.models;
 
-import ai.onnx.proto.OnnxMl.AttributeProto;
 import dev.quern.server.models.OnnxBuilder;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
+import java.util.Optional;
 
 /**
  * A decoder of text as Hugging Face's Optimum exports it: token ids {@code [batch, seq]}, a mask,
  * positions and the keys and values of what came before, {@code [batch, heads, past, hidden /
  * heads]}, to logits {@code [batch, seq, vocabulary]} and the keys and values with the new ones.
  */
-public abstract class DecoderGraph {
-  /** Added to scores of keys that are not to be seen. */
-  private static final float LOWEST = -Float.MAX_VALUE;
-
+public abstract class DecoderGraph extends TransformerGraph {
   /**
    * The model's sizes.
    *
@@ -37,17 +32,18 @@ public abstract class DecoderGraph {
   public interface Weights {
     /** The elements of a weight, by its name in the network that is exported. */
     float[] of(String name, int... dims);
+
+    /**
+     * The weights of a product as numbers of 4 bits, two in a byte, 8 standing for zero, {@code
+     * [to, from / 2]}; empty if they are f32.
+     */
+    default Optional<byte[]> codes(String name, int from, int to) {
+      return Optional.empty();
+    }
   }
 
-  final OnnxBuilder onnx = new OnnxBuilder("decoder");
-  final Sizes sizes;
-  private final Weights weights;
-  private final Set<String> shapes = new HashSet<>();
-  private int values;
-
   DecoderGraph(Sizes sizes, Weights weights) {
-    this.sizes = sizes;
-    this.weights = weights;
+    super("decoder", sizes, weights);
   }
 
   /** Names of the keys and values before a run, in the order of the layers. */
@@ -80,62 +76,9 @@ public abstract class DecoderGraph {
     return onnx.bytes();
   }
 
-  private void constants() {
-    int context = sizes.context;
-    boolean[] seen = new boolean[context * context];
-    for (int i = 0; i < seen.length; i++) {
-      seen[i] = i % context <= i / context;
-    }
-    onnx.constant("causal", seen, 1, 1, context, context);
-    number("one", 1);
-    number("lowest", LOWEST);
-    number("depth_root", (float) Math.sqrt(sizes.depth()));
-    onnx.constant("i0", new long[] {0}, 1);
-    onnx.constant("i1", new long[] {1}, 1);
-    onnx.constant("i2", new long[] {2}, 1);
-    onnx.constant("i3", new long[] {3}, 1);
-    onnx.constant("axis2", new long[] {2});
-    onnx.constant("mask_axes", new long[] {1, 2}, 2);
-    onnx.constant("joined", new long[] {0, 0, sizes.hidden}, 3);
-  }
-
-  final void number(String name, float value) {
-    onnx.constant(name, new float[] {value});
-  }
-
-  final String op(String type, String... inputs) {
-    return op(type, List.of(inputs));
-  }
-
-  final String op(String type, List<String> inputs, AttributeProto... attributes) {
-    String output = type + "_" + values++;
-    onnx.node(type, output, inputs, attributes);
-    return output;
-  }
-
-  final String weight(String name, int... dims) {
-    onnx.constant(name, weights.of(name, dims), dims);
-    return name;
-  }
-
   /** 0 where the mask is 1, very low where it is 0: {@code [batch, 1, 1, keys]}. */
   final String padding() {
-    String mask = op("Cast", List.of("attention_mask"), OnnxBuilder.integer("to", 1));
-    String wide = op("Unsqueeze", mask, "mask_axes");
-    return op("Mul", op("Sub", "one", wide), "lowest");
-  }
-
-  /** {@code [batch, seq, heads·depth]} as {@code [batch, heads, seq, depth]}. */
-  final String split(String x, int heads) {
-    String shape = "split_" + heads;
-    if (shapes.add(shape)) {
-      onnx.constant(shape, new long[] {0, 0, heads, sizes.depth()}, 4);
-    }
-    return op("Transpose", List.of(op("Reshape", x, shape)), turned());
-  }
-
-  private static AttributeProto turned() {
-    return OnnxBuilder.ints("perm", List.of(0, 2, 1, 3));
+    return padding("attention_mask");
   }
 
   /** Keys or values behind those of before. */
@@ -144,24 +87,5 @@ public abstract class DecoderGraph {
     List<String> parts = List.of("past_key_values." + name, x);
     onnx.node("Concat", present, parts, OnnxBuilder.integer("axis", -2));
     return present;
-  }
-
-  /** Attention of heads {@code [batch, heads, seq, depth]}: {@code [batch, seq, hidden]}. */
-  final String attend(String q, String k, String v, String padding) {
-    AttributeProto swapped = OnnxBuilder.ints("perm", List.of(0, 1, 3, 2));
-    String scores = op("Div", op("MatMul", q, op("Transpose", List.of(k), swapped)), "depth_root");
-    String causal = op("Where", seen(q, k), scores, "lowest");
-    String shares =
-        op("Softmax", List.of(op("Add", causal, padding)), OnnxBuilder.integer("axis", -1));
-    String result = op("Transpose", List.of(op("MatMul", shares, v)), turned());
-    return op("Reshape", result, "joined");
-  }
-
-  /** The rows of the causal mask for the new places, {@code [1, 1, seq, keys]}. */
-  private String seen(String q, String k) {
-    String queries = op("Unsqueeze", op("Gather", op("Shape", q), "axis2"), "i0");
-    String keys = op("Unsqueeze", op("Gather", op("Shape", k), "axis2"), "i0");
-    String rows = op("Slice", "causal", op("Sub", keys, queries), keys, "i2");
-    return op("Slice", rows, "i0", keys, "i3");
   }
 }

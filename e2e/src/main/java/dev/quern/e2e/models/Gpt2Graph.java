@@ -1,6 +1,5 @@
 package dev.quern.e2e.models;
 
-import ai.onnx.proto.OnnxMl.AttributeProto;
 import dev.quern.server.models.OnnxBuilder;
 import java.util.List;
 
@@ -10,8 +9,6 @@ import java.util.List;
  * h.0.attn.c_attn.weight}.
  */
 public final class Gpt2Graph extends DecoderGraph {
-  private static final float EPSILON = 1e-5f;
-
   private Gpt2Graph(Sizes sizes, Weights weights) {
     super(sizes, weights);
   }
@@ -23,63 +20,46 @@ public final class Gpt2Graph extends DecoderGraph {
 
   @Override
   void write() {
-    constants();
+    gptConstants();
     String words = op("Gather", weight("wte", sizes.vocabulary(), sizes.hidden()), "input_ids");
     String places = op("Gather", weight("wpe", sizes.context(), sizes.hidden()), "position_ids");
     String x = op("Add", words, places);
     String padding = padding();
     for (int layer = 0; layer < sizes.layers(); layer++) {
       String name = "h." + layer;
-      x = op("Add", x, attention(norm(x, name + ".ln_1"), padding, layer));
-      x = op("Add", x, mlp(norm(x, name + ".ln_2"), name + ".mlp"));
+      x = op("Add", x, attention(layerNorm(x, name + ".ln_1"), padding, layer));
+      x = op("Add", x, mlp(layerNorm(x, name + ".ln_2"), name + ".mlp"));
     }
     String head = weight("lm_head", sizes.hidden(), sizes.vocabulary());
-    onnx.node("MatMul", "logits", List.of(norm(x, "ln_f"), head));
+    onnx.node("MatMul", "logits", List.of(layerNorm(x, "ln_f"), head));
   }
 
-  private void constants() {
-    number("two", 2);
+  private void gptConstants() {
     number("half", 0.5f);
     number("three", 3);
-    number("epsilon", EPSILON);
     number("gelu_cube", 0.044715f);
     number("gelu_root", (float) Math.sqrt(2 / Math.PI));
     int hidden = sizes.hidden();
     onnx.constant("thirds", new long[] {hidden, hidden, hidden}, 3);
   }
 
-  private String norm(String x, String name) {
-    AttributeProto axes = OnnxBuilder.ints("axes", List.of(-1));
-    String centred = op("Sub", x, op("ReduceMean", List.of(x), axes));
-    String square = op("Pow", centred, "two");
-    String variance = op("ReduceMean", List.of(square), axes);
-    String root = op("Sqrt", op("Add", variance, "epsilon"));
-    String scaled = op("Mul", op("Div", centred, root), weight(name + ".weight", sizes.hidden()));
-    return op("Add", scaled, weight(name + ".bias", sizes.hidden()));
-  }
-
-  private String linear(String x, String name, int from, int to) {
-    String product = op("MatMul", x, weight(name + ".weight", from, to));
-    return op("Add", product, weight(name + ".bias", to));
-  }
-
   private String attention(String x, String padding, int layer) {
     String name = "h." + layer + ".attn";
     int hidden = sizes.hidden();
-    String joined = linear(x, name + ".c_attn", hidden, 3 * hidden);
+    String joined = affine(x, name + ".c_attn", hidden, 3 * hidden);
     List<String> parts = List.of(name + ".q", name + ".k", name + ".v");
-    onnx.node("Split", parts, List.of(joined, "thirds"), OnnxBuilder.integer("axis", 2));
+    nodes.node("Split", parts, List.of(joined, "thirds"), OnnxBuilder.integer("axis", 2));
     String q = split(parts.get(0), sizes.heads());
     String k = grown(split(parts.get(1), sizes.heads()), layer + ".key");
     String v = grown(split(parts.get(2), sizes.heads()), layer + ".value");
-    return linear(attend(q, k, v, padding), name + ".c_proj", hidden, hidden);
+    return affine(attend(q, k, v, padding), name + ".c_proj", hidden, hidden);
   }
 
   private String mlp(String x, String name) {
-    String a = linear(x, name + ".c_fc", sizes.hidden(), sizes.inner());
+    String a = affine(x, name + ".c_fc", sizes.hidden(), sizes.inner());
     String inner = op("Add", a, op("Mul", op("Pow", a, "three"), "gelu_cube"));
     String tanh = op("Tanh", op("Mul", inner, "gelu_root"));
     String gelu = op("Mul", op("Mul", a, "half"), op("Add", tanh, "one"));
-    return linear(gelu, name + ".c_proj", sizes.inner(), sizes.hidden());
+    return affine(gelu, name + ".c_proj", sizes.inner(), sizes.hidden());
   }
 }

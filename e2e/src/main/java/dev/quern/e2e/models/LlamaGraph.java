@@ -25,7 +25,7 @@ public final class LlamaGraph extends DecoderGraph {
   void write() {
     String cos = table("cos", true);
     String sin = table("sin", false);
-    constants();
+    llamaConstants();
     String x =
         op(
             "Gather",
@@ -39,8 +39,8 @@ public final class LlamaGraph extends DecoderGraph {
       String again = norm(x, name + ".post_attention_layernorm.weight");
       x = op("Add", x, mlp(again, name + ".mlp."));
     }
-    String head = weight("lm_head.weight", sizes.hidden(), sizes.vocabulary());
-    onnx.node("MatMul", "logits", List.of(norm(x, "model.norm.weight"), head));
+    String last = norm(x, "model.norm.weight");
+    linear("logits", last, "lm_head", sizes.hidden(), sizes.vocabulary());
   }
 
   /** Of the places of a run, {@code [batch, 1, seq, depth]}: the same for all heads. */
@@ -57,7 +57,7 @@ public final class LlamaGraph extends DecoderGraph {
     return op("Unsqueeze", op("Gather", name, "position_ids"), "i1");
   }
 
-  private void constants() {
+  private void llamaConstants() {
     onnx.constant("half", new long[] {sizes.depth() / 2}, 1);
     onnx.constant("whole", new long[] {sizes.depth()}, 1);
     int group = sizes.heads() / sizes.keyHeads();
@@ -74,7 +74,15 @@ public final class LlamaGraph extends DecoderGraph {
   }
 
   private String linear(String x, String name, int from, int to) {
-    return op("MatMul", x, weight(name + ".weight", from, to));
+    String product = name + ".product";
+    linear(product, x, name, from, to);
+    return product;
+  }
+
+  private void linear(String product, String x, String name, int from, int to) {
+    if (!narrow(product, x, name + ".weight", from, to)) {
+      onnx.node("MatMul", product, List.of(x, weight(name + ".weight", from, to)));
+    }
   }
 
   /** Pairs {@code (x, y)} become {@code (x·cos - y·sin, y·cos + x·sin)}. */

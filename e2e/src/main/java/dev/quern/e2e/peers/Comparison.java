@@ -58,7 +58,7 @@ public final class Comparison {
   public ComparisonResult run() {
     List<Workload> cases =
         Workload.all().stream().filter(each -> settings.takes(each.name())).toList();
-    boolean loads = settings.takes(LoadComparison.name());
+    boolean loads = !settings.gpu() && settings.takes(LoadComparison.name());
     if (cases.isEmpty() && !loads) {
       throw noCase();
     }
@@ -66,6 +66,9 @@ public final class Comparison {
         settings.peers().isEmpty() ? Optional.empty() : Optional.of(PeerPackages.ready(progress));
     EnginePage.serve(front, packages);
     front.keepScripts();
+    if (settings.gpu()) {
+      EnginePage.countInWorkers(front);
+    }
     front.serve(PEAK, "application/wasm", PeakProbe.module(fma), Map.of());
     MachineLoad.awaitIdle(settings.patience(), FOREIGN)
         .ifPresent(cores ->
@@ -133,17 +136,23 @@ public final class Comparison {
   private final class Turns implements AutoCloseable {
     private final int threads;
     private final Map<Engine, EnginePage> pages = new EnumMap<>(Engine.class);
-    private final EnginePage peak;
+    private final Optional<EnginePage> peak;
+    private final Map<Engine, GpuCounts> counts = new EnumMap<>(Engine.class);
 
     Turns(int threads) {
       this.threads = threads;
-      this.peak = EnginePage.open(browser, front, "peak", threads);
-      peak.load(
+      this.peak = settings.gpu() ? Optional.empty() : Optional.of(probe(threads));
+    }
+
+    private EnginePage probe(int threads) {
+      EnginePage page = EnginePage.open(browser, front, "peak", threads, settings.device());
+      page.load(
           JsonMapper.shared()
               .createObjectNode()
               .put("key", "peak")
               .put("url", PEAK)
               .put("flops", PeakProbe.FLOPS));
+      return page;
     }
 
     CaseResult run(Workload workload, ModelFiles files, TensorData expected) {
@@ -165,12 +174,17 @@ public final class Comparison {
     private void ready(Engine engine, Workload workload, ModelFiles files, TensorData expected) {
       EnginePage page =
           pages.computeIfAbsent(
-              engine, each -> EnginePage.open(browser, front, each.id(), threads));
+              engine,
+              each -> EnginePage.open(browser, front, each.id(), threads, settings.device()));
       page.load(files.model(engine.format(), workload));
       page.prepare(workload.inputs(), expected);
       page.run(WARM);
-      if (settings.tuning().isPositive()) {
+      if (settings.gpu() || settings.tuning().isPositive()) {
         page.settle(settings.tuning());
+      }
+      if (settings.gpu()) {
+        page.run(WARM);
+        counts.put(engine, page.count());
       }
       page.run(WARM);
       MachineLoad.awaitRest();
@@ -204,12 +218,15 @@ public final class Comparison {
       List<Double> peaks = new ArrayList<>();
       double share = Double.NaN;
       for (Engine engine : order) {
-        double before = peak.peak();
+        double before = peak.map(EnginePage::peak).orElse(Double.NaN);
         EnginePage.Slice slice = pages.get(engine).run(SLICE);
         slices.put(engine, slice);
         MachineLoad.awaitRest();
+        if (peak.isEmpty()) {
+          continue;
+        }
         if (engine == Engine.QUERN) {
-          double after = peak.peak();
+          double after = peak.get().peak();
           double rate = workload.flops() / Statistics.median(slice.milliseconds()) / 1e6;
           share = rate / ((before + after) / 2);
           peaks.add(after);
@@ -237,7 +254,8 @@ public final class Comparison {
                     slices.stream().map(EnginePage.Slice::milliseconds).toList(),
                     slices.stream().flatMap(slice -> slice.engineMilliseconds().stream()).toList(),
                     worst,
-                    pages.get(engine).facts())
+                    pages.get(engine).facts(),
+                    counts.get(engine))
                 : new Measured.Wrong(worst, workload.tolerance()));
       }
       List<Double> peaks = rounds.stream().flatMap(round -> round.peaks().stream()).toList();
@@ -258,7 +276,7 @@ public final class Comparison {
     @Override
     public void close() {
       pages.values().forEach(EnginePage::close);
-      peak.close();
+      peak.ifPresent(EnginePage::close);
     }
   }
 

@@ -22,6 +22,13 @@ public record ComparisonResult(String browser, List<Engine> peers, List<CaseResu
     cases = List.copyOf(cases);
   }
 
+  /** Whether GPUs computed. */
+  boolean gpu() {
+    return cases.stream()
+        .flatMap(row -> row.engines().values().stream())
+        .anyMatch(measured -> measured instanceof Timed timed && timed.counts() != null);
+  }
+
   /**
    * {@code {machine, peakGflops, cases: [{case, threads, quern, peers, ratioToBestPeer,
    * shareOfPeak}]}}; {@code peakGflops} is one thread's, or what the fewest threads reached
@@ -79,6 +86,9 @@ public record ComparisonResult(String browser, List<Engine> peers, List<CaseResu
         }
         node.put("error", timed.worst());
         node.set("facts", timed.facts());
+        if (timed.counts() != null) {
+          node.set("gpu", JsonMapper.shared().valueToTree(timed.counts()));
+        }
       }
       case Refused refused -> node.put("notSupported", refused.message());
       case Wrong wrong -> node.put("wrong", wrong.worst()).put("tolerance", wrong.tolerance());

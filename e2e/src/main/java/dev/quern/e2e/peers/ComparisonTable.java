@@ -23,7 +23,7 @@ public final class ComparisonTable {
 
   /** Columns padded to one width. */
   public String text() {
-    List<List<String>> rows = rows();
+    List<List<String>> rows = result.gpu() ? gpuRows() : rows();
     List<Integer> widths =
         IntStream.range(0, rows.getFirst().size())
             .mapToObj(column ->
@@ -43,7 +43,7 @@ public final class ComparisonTable {
 
   /** A table of GitHub's Markdown. */
   public String markdown() {
-    List<List<String>> rows = rows();
+    List<List<String>> rows = result.gpu() ? gpuRows() : rows();
     StringBuilder out = new StringBuilder(head()).append("\n\n");
     out.append(line(rows.getFirst()))
         .append(line(rows.getFirst().stream().map(c -> "---").toList()));
@@ -61,7 +61,8 @@ public final class ComparisonTable {
             .map(fact ->
                 fact.getKey().equals("cores") ? fact.getValue() + " cores" : fact.getValue())
             .collect(Collectors.joining(", "))
-        + "; minimum/median in milliseconds, outputs read back (in brackets: the median inside the engine)";
+        + "; minimum/median in milliseconds, outputs read back (in brackets: the median inside the engine)"
+        + (result.gpu() ? "; what one run asks of WebGPU" : "");
   }
 
   private List<List<String>> rows() {
@@ -85,6 +86,46 @@ public final class ComparisonTable {
       sizes(row);
       if (row.disturbed()) {
         notes.add(where(row) + ": other programs ran at the same time");
+      }
+    }
+    return rows;
+  }
+
+  /** A row for each engine of a case on a GPU. */
+  private List<List<String>> gpuRows() {
+    notes.clear();
+    List<List<String>> rows = new ArrayList<>();
+    rows.add(
+        List.of(
+            "case",
+            "engine",
+            "time",
+            "dispatches",
+            "submits",
+            "MB bound",
+            "MB copied",
+            "MB uploaded",
+            "MB read back"));
+    for (CaseResult row : result.cases()) {
+      for (Engine engine : engines) {
+        if (!row.engines().containsKey(engine)) {
+          continue;
+        }
+        List<String> cells =
+            new ArrayList<>(List.of(row.name(), engine.label(), cell(row, engine)));
+        if (row.engines().get(engine) instanceof Timed timed && timed.counts() != null) {
+          GpuCounts counts = timed.counts();
+          cells.add(Integer.toString(counts.dispatches()));
+          cells.add(Integer.toString(counts.submits()));
+          for (long bytes :
+              List.of(counts.bound(), counts.copied(), counts.uploaded(), counts.read())) {
+            cells.add(number(bytes / 1e6));
+          }
+        }
+        while (cells.size() < rows.getFirst().size()) {
+          cells.add("");
+        }
+        rows.add(cells);
       }
     }
     return rows;

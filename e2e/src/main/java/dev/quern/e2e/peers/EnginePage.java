@@ -24,12 +24,13 @@ final class EnginePage implements AutoCloseable {
   /** The path of npm's folder {@code node_modules}. */
   static final String PACKAGES = BASE + "npm/";
 
+  private static final String SCRIPT = "text/javascript; charset=utf-8";
   private static final Duration LIMIT = Duration.ofMinutes(2);
   private static final AtomicInteger NEXT = new AtomicInteger();
 
   /** Scripts beside those of the engines; all are served, the page of an engine loads its own. */
   private static final List<String> SCRIPTS =
-      List.of("driver.js", "shared.js", "peak.js", "peak-worker.js");
+      List.of("driver.js", "shared.js", "counting.js", "peak.js", "peak-worker.js");
 
   /** Times of some runs in a row, in milliseconds, and how far off their outputs were. */
   record Slice(List<Double> milliseconds, List<Double> engineMilliseconds, double worst) {}
@@ -67,14 +68,25 @@ final class EnginePage implements AutoCloseable {
       scripts.add(engine.id() + ".js");
     }
     for (String script : scripts) {
-      front.serve(BASE + script, "text/javascript; charset=utf-8", Resources.text(script));
+      front.serve(BASE + script, SCRIPT, Resources.text(script));
     }
     packages.ifPresent(folder -> front.serveFolder(PACKAGES, folder));
   }
 
+  /**
+   * Serves Quern's script for WebGPU with the counting before it: it runs in a worker, which the
+   * driver's page does not reach.
+   */
+  static void countInWorkers(Front front) {
+    front.serve(BASE + "quern-gpu.js", SCRIPT, front.fetch("/quern-gpu.js"), Map.of());
+    String counted =
+        "import '" + BASE + "counting.js';\nexport * from '" + BASE + "quern-gpu.js';\n";
+    front.serve("/quern-gpu.js", SCRIPT, counted);
+  }
+
   /** Opens a tab for an engine; nothing of the engine is loaded yet. */
-  static EnginePage open(Browser browser, Front front, String engine, int threads) {
-    String query = "?engine=" + engine + "&threads=" + threads;
+  static EnginePage open(Browser browser, Front front, String engine, int threads, String device) {
+    String query = "?engine=" + engine + "&threads=" + threads + "&device=" + device;
     Page page = browser.open(front.origin() + BASE + "page.html" + query);
     EnginePage opened = new EnginePage(front, page);
     try {
@@ -155,6 +167,22 @@ final class EnginePage implements AutoCloseable {
     return call(
             "settle", JsonMapper.shared().createObjectNode().put("milliseconds", time.toMillis()))
         .asBoolean();
+  }
+
+  /**
+   * What one run asks of WebGPU: {@code dispatches}, {@code submits}, and bytes that are {@code
+   * bound} to the dispatches, {@code copied} between buffers, {@code uploaded} and {@code read}
+   * back.
+   */
+  GpuCounts count() {
+    JsonNode counts = call("count", JsonMapper.shared().createObjectNode());
+    return new GpuCounts(
+        counts.get("dispatches").asInt(),
+        counts.get("submits").asInt(),
+        counts.get("bound").asLong(),
+        counts.get("copied").asLong(),
+        counts.get("uploaded").asLong(),
+        counts.get("read").asLong());
   }
 
   /** One number of the page of {@code peak.js}: GFLOP/s of all threads together. */

@@ -84,7 +84,7 @@ final class LoadComparison {
   private EnginePage.First load(Engine engine, int threads, ModelFiles files, TensorData expected) {
     ObjectNode model = files.model(engine.format(), WORKLOAD);
     front.takeFromFolders();
-    try (EnginePage page = EnginePage.open(browser, front, engine.id(), threads)) {
+    try (EnginePage page = EnginePage.open(browser, front, engine.id(), threads, "wasm")) {
       page.prepare(WORKLOAD.inputs(), expected);
       MachineLoad.awaitRest();
       return page.first(model);
@@ -102,7 +102,8 @@ final class LoadComparison {
         firsts.stream().map(first -> List.of(first.milliseconds())).toList(),
         List.of(),
         worst,
-        facts);
+        facts,
+        null);
   }
 
   /** Of the engine alone, without the model and without the page's own scripts. */

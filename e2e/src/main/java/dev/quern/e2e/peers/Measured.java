@@ -13,12 +13,14 @@ sealed interface Measured {
    * @param worst the largest difference of an output over the largest value
    * @param facts what the engine tells about itself afterwards: {@code memoryBytes} of WebAssembly,
    *     {@code threads}, {@code version}
+   * @param counts what one run asked of WebGPU; null where the CPU computed
    */
   record Timed(
       List<List<Double>> milliseconds,
       List<Double> engineMilliseconds,
       double worst,
-      JsonNode facts)
+      JsonNode facts,
+      GpuCounts counts)
       implements Measured {
     double min() {
       return all().getFirst();

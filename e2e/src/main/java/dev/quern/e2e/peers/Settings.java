@@ -9,6 +9,7 @@ import java.util.Locale;
 /**
  * What is compared, and how long.
  *
+ * @param device what computes: {@code wasm} or {@code webgpu}
  * @param peers engines beside Quern; none measures Quern alone
  * @param filter a part of the names of the cases that are run; empty runs all
  * @param threads each number of threads is a row of its own
@@ -18,6 +19,7 @@ import java.util.Locale;
  * @param folder where the comparison may keep what it computed for a next time
  */
 public record Settings(
+    String device,
     List<Engine> peers,
     String filter,
     List<Integer> threads,
@@ -29,6 +31,11 @@ public record Settings(
   public Settings {
     peers = List.copyOf(peers);
     threads = List.copyOf(threads);
+  }
+
+  /** Whether GPUs compute; then what they are asked to do is counted. */
+  boolean gpu() {
+    return device.equals("webgpu");
   }
 
   /** Sizes of compressed files. */

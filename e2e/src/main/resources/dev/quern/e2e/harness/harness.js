@@ -199,6 +199,19 @@ const calls = {
     return { tokens, truncated, width, milliseconds, timing };
   },
 
+  /** Opens a decoder for text. */
+  async writer({ id, model, options }) {
+    const extract = await quern.pipeline('text-generation', model, options);
+    opened.set(id, { session: extract.session, extract });
+    return (await extract.session.describe()).memoryBytes;
+  },
+
+  /** The likeliest tokens after a prompt of ids: what they are and how long they took. */
+  async write({ id, prompt, count }) {
+    const { tokens, milliseconds } = await find(id).extract(prompt, { maxNewTokens: count });
+    return { tokens, milliseconds };
+  },
+
   async describe({ id }) {
     const { session, tuned, refused, progress } = find(id);
     const { device, capabilities } = session;

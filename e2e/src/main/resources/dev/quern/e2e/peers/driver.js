@@ -1,12 +1,16 @@
 /*
- * A page in which one engine is measured, driven by calls from outside. An engine's script exports `load(model, {threads})`, which resolves to
+ * A page in which one engine is measured, driven by calls from outside. An engine's script exports `load(model, {threads, device})`, the device
+ * being wasm or webgpu, which resolves to
  *   run(tensors) -> {name: {data, dims}}, the outputs read back as typed arrays (and, if it knows, `milliseconds` inside the engine);
  *   settle?(milliseconds, tensors), what it does by itself in its first seconds; facts?().
  * Tensors are {name: {type, data, dims}}. Every output of every timed run is compared with the expected one, outside the time.
  */
+import { gpuCounts } from './counting.js';
+
 const query = new URLSearchParams(location.search);
 const name = query.get('engine');
 const threads = Number(query.get('threads'));
+const device = query.get('device');
 
 const ARRAYS = {
   f32: Float32Array,
@@ -84,7 +88,7 @@ const calls = {
     await loaded?.release?.();
     const from = performance.now();
     const engine = await import(`./${name}.js`);
-    loaded = await engine.load(model, { threads });
+    loaded = await engine.load(model, { threads, device });
     loadedKey = key;
     last = Infinity;
     return { milliseconds: performance.now() - from };
@@ -103,7 +107,7 @@ const calls = {
   async first(model) {
     const from = performance.now();
     const engine = await import(`./${name}.js`);
-    loaded = await engine.load(model, { threads });
+    loaded = await engine.load(model, { threads, device });
     const outputs = await loaded.run(tensors);
     return { milliseconds: performance.now() - from, worst: difference(outputs) };
   },
@@ -137,6 +141,18 @@ const calls = {
       }
     } while (performance.now() < end);
     return { times, engineTimes, worst };
+  },
+
+  /** What one run asks of WebGPU. */
+  async count() {
+    const before = await gpuCounts();
+    const outputs = await loaded.run(tensors);
+    const after = await gpuCounts();
+    const counts = Object.fromEntries(Object.keys(after).map((k) => [k, after[k] - before[k]]));
+    if (counts.dispatches === 0) {
+      throw new Error('nothing was computed on the GPU');
+    }
+    return { ...counts, worst: difference(outputs) };
   },
 
   peak: () => loaded.peak(),

@@ -1,4 +1,4 @@
-/* jax-js on its WebAssembly backend: the whole model under jit, with the operators of its library. */
+/* jax-js on its WebAssembly or WebGPU backend: the whole model under jit, with the operators of its library. */
 import { weights } from './shared.js';
 
 const LAYERS = 6;
@@ -6,11 +6,11 @@ const HEADS = 12;
 const WIDTH = 384;
 
 /** Its worker pool has as many workers as this says when the library is loaded. */
-async function start(threads) {
+async function start(threads, device) {
   Object.defineProperty(navigator, 'hardwareConcurrency', { value: threads });
   const jax = await import('./npm/@jax-js/jax/dist/index.js');
-  await jax.init('wasm');
-  jax.defaultDevice('wasm');
+  await jax.init(device);
+  jax.defaultDevice(device);
   return jax;
 }
 
@@ -65,8 +65,8 @@ const INPUTS = {
 
 let jax;
 
-export async function load(model, { threads }) {
-  jax ??= await start(threads);
+export async function load(model, { threads, device }) {
+  jax ??= await start(threads, device);
   const { numpy: np, jit, tree } = jax;
   const given = {};
   for (const [name, { dims, data }] of Object.entries(await weights(model.weights))) {

@@ -1,4 +1,4 @@
-/* LiteRT.js: its build with threads and relaxed SIMD; JSPI, which excludes threads, is of use with a GPU only. */
+/* LiteRT.js: on the CPU its build with threads and relaxed SIMD; on a GPU the one with JSPI, which excludes threads. */
 import { channelsLast } from './shared.js';
 import { Tensor, loadAndCompile, loadLiteRt } from './npm/@litertjs/core/dist/index.js';
 
@@ -13,14 +13,15 @@ function converted(tensor, { dtype, shape }) {
   return moved ? channelsLast(tensor).data : tensor.data;
 }
 
-export async function load(model, { threads }) {
+export async function load(model, { threads, device }) {
   runtime ??= loadLiteRt(new URL('./npm/@litertjs/core/wasm/', import.meta.url).href, {
-    threads: true,
+    threads: device === 'wasm',
+    jspi: device === 'webgpu',
   });
   await runtime;
   const loaded = await loadAndCompile(model.tflite, {
-    accelerator: 'wasm',
-    cpuOptions: { numThreads: threads },
+    accelerator: device,
+    ...(device === 'wasm' && { cpuOptions: { numThreads: threads } }),
   });
   const made = new WeakMap();
   const details = loaded.getInputDetails();

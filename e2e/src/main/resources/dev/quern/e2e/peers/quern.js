@@ -3,6 +3,9 @@ import * as quern from '/quern.js';
 
 const TYPES = { f32: 'float32', i64: 'int64', i32: 'int32', i8: 'int8', u8: 'uint8' };
 
+/** Milliseconds in which shaders are made. */
+const GPU_LIMIT = 60_000;
+
 /** Tensors of the SDK, made once for the inputs of a case. */
 const made = new WeakMap();
 
@@ -18,9 +21,23 @@ function inputs(tensors) {
   return given;
 }
 
-export async function load(model, { threads }) {
+/** The CPU answers until the GPU's shaders are there. */
+async function onGpu(session, tensors) {
+  const end = performance.now() + GPU_LIMIT;
+  while ((await session.measure(inputs(tensors))).device !== 'webgpu') {
+    const { available, why } = session.capabilities.gpu;
+    if (!available || performance.now() > end) {
+      throw new Error(`the GPU does not answer: ${why}`);
+    }
+    await new Promise((go) => setTimeout(go, 50));
+  }
+  return true;
+}
+
+export async function load(model, { threads, device }) {
   const session = await quern.Session.create(model.manifest, {
     threads,
+    device,
     schedules: false,
     tune: false,
   });
@@ -40,6 +57,9 @@ export async function load(model, { threads }) {
     },
     /** Tunes while inferences run, as in a page. */
     async settle(milliseconds, tensors) {
+      if (device === 'webgpu') {
+        return onGpu(session, tensors);
+      }
       candidates = undefined;
       const end = performance.now() + milliseconds;
       await session.tuning(true);

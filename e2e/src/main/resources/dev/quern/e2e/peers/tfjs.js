@@ -1,5 +1,5 @@
 /*
- * TensorFlow.js on its WebAssembly backend, with SIMD and as many threads as it can be told to use. Matmul and MiniLM are written with its
+ * TensorFlow.js on its WebAssembly backend, with SIMD and as many threads as it can be told to use, or on WebGPU. Matmul and MiniLM are written with its
  * operators, fused where it has fused ones; MobileNetV2 is its own graph model.
  */
 import { channelsLast, weights } from './shared.js';
@@ -23,15 +23,17 @@ function script(url) {
  * It takes at most half as many threads as the browser names processors, whatever it is told: so it is told that there are twice as many as
  * it should use. Without that it would run one thread on a machine of two.
  */
-async function start(threads) {
+async function start(threads, device) {
   Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 * threads });
   await script(`${NPM}tfjs/dist/tf.es2017.min.js`);
-  await script(`${NPM}tfjs-backend-wasm/dist/tf-backend-wasm.es2017.min.js`);
+  await script(`${NPM}tfjs-backend-${device}/dist/tf-backend-${device}.es2017.min.js`);
   const { tf } = window;
-  tf.wasm.setThreadsCount(threads);
-  tf.wasm.setWasmPaths(`${NPM}tfjs-backend-wasm/dist/`);
-  if (!(await tf.setBackend('wasm'))) {
-    throw new Error('the WebAssembly backend did not start');
+  if (device === 'wasm') {
+    tf.wasm.setThreadsCount(threads);
+    tf.wasm.setWasmPaths(`${NPM}tfjs-backend-wasm/dist/`);
+  }
+  if (!(await tf.setBackend(device))) {
+    throw new Error(`the ${device} backend did not start`);
   }
   tf.enableProdMode();
   return tf;
@@ -111,8 +113,8 @@ async function mobilenet(tf, { weights: url }) {
 
 const MODELS = { matmul, minilm, mobilenet };
 
-export async function load(model, { threads }) {
-  const tf = window.tf ?? (await start(threads));
+export async function load(model, { threads, device }) {
+  const tf = window.tf ?? (await start(threads, device));
   const compute = await MODELS[model.kind](tf, model);
   return {
     async run(tensors) {
@@ -121,6 +123,9 @@ export async function load(model, { threads }) {
       y.dispose();
       return { y: { data } };
     },
-    facts: () => ({ version: tf.version.tfjs, threads: tf.wasm.getThreadsCount() }),
+    facts: () => ({
+      version: tf.version.tfjs,
+      ...(device === 'wasm' && { threads: tf.wasm.getThreadsCount() }),
+    }),
   };
 }

@@ -11,7 +11,7 @@ const RUNTIME = new URL(
 ).href;
 const TYPES = { f32: 'float32', i64: 'int64' };
 
-export async function load(model, { threads }) {
+export async function load(model, { threads, device }) {
   env.allowLocalModels = true;
   env.allowRemoteModels = false;
   env.localModelPath = model.folder;
@@ -20,7 +20,7 @@ export async function load(model, { threads }) {
   env.backends.onnx.wasm.numThreads = threads;
   env.backends.onnx.wasm.wasmPaths = RUNTIME;
   const loaded = await AutoModel.from_pretrained('all-MiniLM-L6-v2', {
-    device: 'wasm',
+    device,
     dtype: model.kind === 'minilm_int8' ? 'q8' : 'fp32',
   });
   const made = new WeakMap();

@@ -16,8 +16,9 @@ import tools.jackson.databind.json.JsonMapper;
 class ComparisonResultTest {
   private static final JsonNode NONE = JsonMapper.shared().createObjectNode();
   private static final Timed FAST =
-      new Timed(List.of(List.of(2.0, 4.0), List.of(3.0)), List.of(1.5), 1e-6, NONE);
-  private static final Timed SLOW = new Timed(List.of(List.of(9.0, 6.0)), List.of(), 2e-6, NONE);
+      new Timed(List.of(List.of(2.0, 4.0), List.of(3.0)), List.of(1.5), 1e-6, NONE, null);
+  private static final Timed SLOW =
+      new Timed(List.of(List.of(9.0, 6.0)), List.of(), 2e-6, NONE, null);
 
   private static CaseResult row(Map<Engine, Measured> engines) {
     return new CaseResult("matmul 1x2x3", 2, 12, engines, 100, 0.75, false);
@@ -67,7 +68,7 @@ class ComparisonResultTest {
   @Test
   void casesAreNamedByWords() {
     Settings settings =
-        new Settings(List.of(), "minilm f32 1x", List.of(1), null, null, null, null);
+        new Settings("wasm", List.of(), "minilm f32 1x", List.of(1), null, null, null, null);
     assertThat(Workload.all().stream().map(Workload::name).filter(settings::takes))
         .containsExactly("MiniLM f32 1x32", "MiniLM f32 1x128");
   }

@@ -12,13 +12,16 @@ import dev.quern.e2e.models.CopyingDecoder;
 import dev.quern.e2e.models.DecoderGraph;
 import dev.quern.e2e.models.Greedy;
 import dev.quern.e2e.models.LlamaGraph;
+import dev.quern.e2e.models.Translator;
 import dev.quern.e2e.oracle.Oracle;
+import dev.quern.onnx.DataType;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -94,6 +97,35 @@ class GenerationTest {
           return (await generate([9, 3, 4, 5, 6, 7, 3, 4], { maxNewTokens: 10 })).tokens;
         } finally {
           await generate.release();
+        }
+      })()\
+      """;
+
+  private static final String TRANSLATE =
+      """
+      (async () => {
+        const { pipeline } = await import('/quern.js');
+        const options = { tokenizer: 'TOKENIZER', tune: false, DECODERS };
+        const translate = await pipeline('text2text-generation', 'ENCODER', options);
+        const answer = {};
+        try {
+          const whole = await translate('two red trees and one house');
+          answer.whole = [whole.text, whole.reason, whole.promptTokens];
+          answer.stopped = (await translate('one house', { stop: 'Haus' })).text;
+          answer.parts = [];
+          for await (const { text } of translate.stream('red red', { maxNewTokens: 2 })) answer.parts.push(text);
+          // Two texts at once: what the one keeps makes the other's be forgotten.
+          const pair = [translate.stream('one red house'), translate.stream('two trees and')];
+          const texts = ['', ''];
+          for (let i = 0; i < 8; i++) texts[i % 2] += (await pair[i % 2].next()).value.text;
+          answer.pair = texts;
+          answer.wrong = await pipeline('text2text-generation', 'ENCODER', { ...options, decoder: 'ENCODER' })
+            .catch(({ code, message }) => code + ': ' + message);
+          answer.missing = await pipeline('text2text-generation', 'ENCODER', { tokenizer: 'TOKENIZER', tune: false })
+            .catch(({ code, message }) => code + ': ' + message);
+          return answer;
+        } finally {
+          await translate.release();
         }
       })()\
       """;
@@ -178,6 +210,92 @@ class GenerationTest {
               new Greedy(inputs -> model.run(inputs).tensors(), CopyingDecoder.SIZES)
                   .afresh(prompt, 6))
           .isEqualTo(said);
+    }
+  }
+
+  /** As one network in an If, as two, and as one that reads all tokens again each time. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "decoder: 'MERGED'",
+        "decoder: 'BEGINS', decoderWithPast: 'GOES_ON'",
+        "decoder: 'BEGINS'"
+      })
+  void translates(String decoders) {
+    Map<String, byte[]> files = new LinkedHashMap<>();
+    files.put("ENCODER", Translator.encoder());
+    files.put("MERGED", Translator.merged());
+    files.put("BEGINS", Translator.decoder());
+    files.put("GOES_ON", Translator.decoderWithPast());
+    Front front = Site.front(true);
+    String script = TRANSLATE.replace("DECODERS", decoders);
+    for (Map.Entry<String, byte[]> file : files.entrySet()) {
+      String path = Front.PREFIX + file.getKey() + ".onnx";
+      front.serve(path, "application/octet-stream", file.getValue(), Map.of());
+      script = script.replace("'" + file.getKey() + "'", "'" + path + "'");
+    }
+    String tokenizer = Front.PREFIX + "words.json";
+    byte[] json = Translator.tokenizer().getBytes(StandardCharsets.UTF_8);
+    front.serve(tokenizer, "application/json", json, Map.of());
+    script = script.replace("TOKENIZER", tokenizer);
+    try (Page page = TestBrowsers.get(kind).open(front.origin() + "/embed/index.html")) {
+      JsonNode answer = JsonMapper.shared().readTree(page.evaluate(script, LOADING));
+      assertThat(answer.get("whole").toString())
+          .isEqualTo("[\"zwei zwei rotes B\u00e4ume und ein Haus\",\"end\",8]");
+      assertThat(answer.get("stopped").asString()).isEqualTo("ein ein ");
+      assertThat(answer.get("parts").toString()).isEqualTo("[\"rotes\",\" rotes\"]");
+      assertThat(answer.get("pair").toString())
+          .isEqualTo("[\"ein ein rotes Haus\",\"zwei zwei B\u00e4ume und\"]");
+      assertThat(answer.get("wrong").asString())
+          .startsWith("model: These are no encoder and decoder");
+      assertThat(answer.get("missing").asString()).startsWith("argument: The model is an encoder");
+      assertThat(page.errors()).isEmpty();
+    } finally {
+      files.keySet().forEach(name -> front.withdraw(Front.PREFIX + name + ".onnx"));
+      front.withdraw(tokenizer);
+    }
+  }
+
+  @Test
+  void scoresOfBothBranchesAreThoseOfOnnxRuntime(@TempDir Path folder) throws Exception {
+    Path file = Files.write(folder.resolve("merged.onnx"), Translator.merged());
+    List<Integer> source = Translator.tokens("one red house");
+    long[] ids = source.stream().mapToLong(Integer::longValue).toArray();
+    long[] mask = new long[ids.length];
+    Arrays.fill(mask, 1);
+    TensorData attended = TensorData.of(mask, 1, mask.length);
+    try (Harness harness = Site.harness(TestBrowsers.get(kind), true);
+        Harness.Loaded model = harness.session(file, Site.fixed());
+        Oracle encoder = new Oracle(Translator.encoder());
+        Oracle oracle = new Oracle(Translator.merged())) {
+      TensorData states =
+          encoder
+              .run(
+                  Map.of(
+                      "input_ids", TensorData.of(ids, 1, ids.length), "attention_mask", attended))
+              .get("last_hidden_state");
+      Map<String, TensorData> inputs = new LinkedHashMap<>();
+      inputs.put("encoder_attention_mask", attended);
+      inputs.put("encoder_hidden_states", states);
+      Translator.nothing()
+          .forEach(name -> inputs.put(name, TensorData.of(new float[0], 1, 2, 0, 64)));
+      List<Integer> said = new ArrayList<>(List.of(Translator.START));
+      while (said.getLast() != Translator.END && said.size() < 10) {
+        inputs.put("input_ids", TensorData.of(new long[] {said.getLast()}, 1, 1));
+        inputs.put(
+            "use_cache_branch",
+            new TensorData(
+                DataType.BOOL, List.of(1L), new byte[] {(byte) (said.size() > 1 ? 1 : 0)}));
+        Map<String, TensorData> outputs = held(model, oracle, inputs, TOLERANCE);
+        Greedy.past(outputs)
+            .forEach((name, tensor) -> {
+              if (tensor.shape().getFirst() > 0) {
+                inputs.put(name, tensor);
+              }
+            });
+        said.add(Greedy.best(outputs.get("logits")));
+      }
+      assertThat(said).containsExactly(0, 9, 9, 10, 11, Translator.END);
     }
   }
 

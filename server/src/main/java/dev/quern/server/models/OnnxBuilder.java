@@ -45,6 +45,12 @@ public final class OnnxBuilder {
     return this;
   }
 
+  /** An input of bool. */
+  public OnnxBuilder booleanInput(String name, Object... dims) {
+    graph.addInput(value(name, TensorProto.DataType.BOOL_VALUE, dims));
+    return this;
+  }
+
   /** An output of f32. */
   public OnnxBuilder output(String name, Object... dims) {
     graph.addOutput(value(name, TensorProto.DataType.FLOAT_VALUE, dims));
@@ -63,6 +69,11 @@ public final class OnnxBuilder {
     ByteBuffer bytes = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
     bytes.asLongBuffer().put(values);
     return constant(name, TensorProto.DataType.INT64_VALUE, bytes, dims);
+  }
+
+  /** A constant of u8. */
+  public OnnxBuilder constant(String name, byte[] values, int... dims) {
+    return constant(name, TensorProto.DataType.UINT8_VALUE, ByteBuffer.wrap(values), dims);
   }
 
   /** A constant of bool. */
@@ -139,6 +150,15 @@ public final class OnnxBuilder {
         .setName(name)
         .setType(AttributeProto.AttributeType.INT)
         .setI(value)
+        .build();
+  }
+
+  /** A branch or a loop's body. Its outputs need no sizes. */
+  public static AttributeProto body(String name, OnnxBuilder body) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.GRAPH)
+        .setG(body.graph)
         .build();
   }
 
