@@ -200,7 +200,10 @@ export class GpuModel {
     const status = make(STATUS_BYTES, STORAGE | COPY_SRC | COPY_DST);
     let at = 0;
     const bound = (step) => {
-      const resources = step.buffers.map((b) => ({ buffer: buffers[b] }));
+      const resources = step.bindings.map(({ buffer, size }) => ({
+        buffer: buffers[buffer],
+        size,
+      }));
       const offset = at++ * STEP_BYTES;
       if (step.words.length) resources.push({ buffer: uniforms, offset, size: STEP_BYTES });
       if (step.faults) resources.push({ buffer: status });
@@ -221,7 +224,7 @@ export class GpuModel {
     // Where each activation lies when it goes between GPU and CPU or to the page: behind the status.
     const room = recording.outputs.map(({ bytes }) => padded(bytes));
     for (const { needs } of recording.parts) {
-      room.push(...(needs ?? []).map((id) => buffers[recording.activations[id]].size));
+      room.push(...(needs ?? []).map((id) => padded(recording.sizes[id])));
     }
     const back = make(
       STATUS_BYTES + room.reduce((sum, bytes) => sum + bytes, 0),
@@ -343,7 +346,10 @@ export class GpuModel {
   /** Steps without shaders: what they read comes to the CPU, what they leave goes back. */
   async onCpu(program, { first, last, needs, gives }, encoder, cpu, { memory, run }) {
     const place = (id) => program.buffers[program.activations[id]];
-    const pieces = needs.map((id) => ({ buffer: program.activations[id], bytes: place(id).size }));
+    const pieces = needs.map((id) => ({
+      buffer: program.activations[id],
+      bytes: padded(program.sizes[id]),
+    }));
     await this.read(program, encoder, pieces, (mapped) => {
       let at = STATUS_BYTES;
       needs.forEach((id, i) => {

@@ -1,5 +1,6 @@
 package dev.quern.gpu;
 
+import dev.quern.gpu.Recording.Binding;
 import dev.quern.gpu.Recording.Buffer;
 import dev.quern.gpu.Recording.Dispatch;
 import dev.quern.gpu.Recording.Part;
@@ -142,9 +143,9 @@ public final class Recorder {
       if (problem != null) {
         return problem;
       }
-      List<Integer> bindings = new ArrayList<>();
+      List<Binding> bindings = new ArrayList<>();
       for (Base base : bases) {
-        bindings.add(buffer(base));
+        bindings.add(new Binding(buffer(base), bytes(base)));
       }
       List<Long> words = new ArrayList<>();
       for (Shader.Word word : shader.words()) {
@@ -182,7 +183,7 @@ public final class Recorder {
 
   private long bytes(Base base) {
     return switch (base) {
-      case Base.OfActivation(int id) -> slots.bytes().get(slots.place(id));
+      case Base.OfActivation(int id) -> padded(sizes.get(id));
       case Base.OfWeight(int id) -> padded(weightBytes[id]);
       case Base.OfFact fact -> throw new KernelException("a fact about a weight has no buffer");
     };

@@ -65,28 +65,36 @@ public record Recording(
   }
 
   /**
-   * One step: bindings in group 0, first the buffers, then the words if there are any, then the
-   * status if it reports faults.
+   * One step: in group 0 first the bindings, then the words if there are any, then the status if it
+   * reports faults.
    *
    * @param step its number in the plan
    * @param shader its shader's number
-   * @param buffers numbers of the buffers that it binds
+   * @param bindings the buffers that it binds
    * @param words contents of its uniform struct, u32
    * @param groups workgroups along x, y and z
    */
   public record Dispatch(
       int step,
       int shader,
-      List<Integer> buffers,
+      List<Binding> bindings,
       List<Long> words,
       boolean faults,
       List<Long> groups) {
     public Dispatch {
-      buffers = List.copyOf(buffers);
+      bindings = List.copyOf(bindings);
       words = List.copyOf(words);
       groups = List.copyOf(groups);
     }
   }
+
+  /**
+   * What a step sees of a buffer, from its beginning.
+   *
+   * @param buffer its number
+   * @param bytes no more than the tensor that lies there
+   */
+  public record Binding(int buffer, long bytes) {}
 
   /** Steps that the GPU runs. */
   public int dispatches() {

@@ -66,6 +66,25 @@ class RecorderTest {
   }
 
   @Test
+  void stepsSeeNoMoreThanTheirTensors() {
+    Plan plan = plan(false);
+    Recording recording = record(plan, LIMITS);
+    Recording.Dispatches all = (Recording.Dispatches) recording.parts().getFirst();
+    for (Recording.Dispatch dispatch : all.list()) {
+      for (Recording.Binding binding : dispatch.bindings()) {
+        Recording.Buffer buffer = recording.buffers().get(binding.buffer());
+        assertThat(binding.bytes()).isLessThanOrEqualTo(buffer.bytes());
+        if (buffer.weight() >= 0) {
+          assertThat(binding.bytes()).isEqualTo(buffer.bytes());
+        } else {
+          // Activations are [5, 8] of f32.
+          assertThat(binding.bytes()).isBetween(16L, 160L);
+        }
+      }
+    }
+  }
+
+  @Test
   void stepsWithoutShadersStayOnTheCpuBetweenTheOthers() {
     Plan plan = plan(true);
     Recording recording = record(plan, LIMITS);

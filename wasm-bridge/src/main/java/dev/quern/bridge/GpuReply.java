@@ -54,12 +54,16 @@ final class GpuReply {
       Recording.Dispatches dispatches, ModelRunner runner) {
     List<Object> list = new ArrayList<>();
     for (Recording.Dispatch dispatch : dispatches.list()) {
+      List<Object> bindings = new ArrayList<>();
+      for (Recording.Binding binding : dispatch.bindings()) {
+        bindings.add(Reply.object("buffer", binding.buffer(), "size", (double) binding.bytes()));
+      }
       list.add(
           Reply.object(
               "name", runner.plan().steps().get(dispatch.step()).name(),
               "kernel", runner.plan().steps().get(dispatch.step()).kernel().signature(),
               "shader", dispatch.shader(),
-              "buffers", new ArrayList<Object>(dispatch.buffers()),
+              "bindings", bindings,
               "words", numbers(dispatch.words()),
               "faults", dispatch.faults(),
               "groups", numbers(dispatch.groups())));

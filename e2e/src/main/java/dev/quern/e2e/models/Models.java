@@ -55,6 +55,11 @@ public final class Models {
     return catalogue("mobilenet-v2-1.4.onnx");
   }
 
+  /** The graph model of TF.js that it is made from: a folder with {@code model.json}. */
+  public static Path tfjsMobileNetV2() {
+    return MADE.resolve("nsfwjs");
+  }
+
   /**
    * {@link #mobileNetV2} as {@code .tflite}. Input {@code image} [1, 224, 224, 3]: RGB from 0 to 1.
    * Output {@code probabilities} [1, 5].

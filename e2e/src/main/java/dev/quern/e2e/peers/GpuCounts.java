@@ -5,8 +5,8 @@ package dev.quern.e2e.peers;
  *
  * @param dispatches compute kernels that were started
  * @param submits times that work was handed over
- * @param bound bytes of the buffers that dispatches were given, as often as they were: what kernels
- *     read and write at most
+ * @param bound bytes of the buffers and textures that dispatches were given, as often as they were:
+ *     what kernels read and write at most
  * @param copied bytes from buffer to buffer
  * @param uploaded bytes from the CPU
  * @param read bytes to the CPU

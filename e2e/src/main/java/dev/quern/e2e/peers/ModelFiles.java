@@ -92,7 +92,7 @@ final class ModelFiles implements AutoCloseable {
       case WEIGHTS -> {
         if (workload.kind() == Workload.Kind.MOBILENET) {
           // The graph model from which the ONNX file was made.
-          Path unpacked = Models.mobileNetV2().resolveSibling("nsfwjs");
+          Path unpacked = Models.tfjsMobileNetV2();
           serve("weights.bin", unpacked.resolve("weights.bin"));
           serve("weights.bin.json", unpacked.resolve("model.json"));
           return;

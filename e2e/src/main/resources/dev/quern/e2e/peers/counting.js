@@ -2,7 +2,7 @@
  * Counts what the code of a page or a worker asks of WebGPU, whatever the engine. Loaded before the engine; others ask for the counts of all
  * of them on a channel.
  *
- * `bound` are the bytes of the buffers that dispatches were given, as often as they were: what kernels may read and write at most.
+ * `bound` are the bytes of the buffers and textures that dispatches were given, as often as they were: what kernels may read and write at most.
  */
 const CHANNEL = 'gpu-counts';
 
@@ -10,6 +10,8 @@ const counts = { dispatches: 0, submits: 0, bound: 0, copied: 0, uploaded: 0, re
 
 /** Bytes behind a bind group. */
 const groups = new WeakMap();
+/** Bytes of what a view of a texture shows. */
+const views = new WeakMap();
 /** The bind groups of a pass, by their places. */
 const passes = new WeakMap();
 
@@ -27,13 +29,22 @@ function after({ prototype }, name, action) {
   const original = prototype[name];
   prototype[name] = function (...given) {
     const made = original.apply(this, given);
-    action(made, ...given);
+    action.call(this, made, ...given);
     return made;
   };
 }
 
+/** Bytes of a texture, of texels of at most four numbers. */
+function textureBytes({ format, width, height, depthOrArrayLayers }) {
+  const channels = format.startsWith('rgba') ? 4 : format.startsWith('rg') ? 2 : 1;
+  const bits = Number(/\d+/.exec(format)[0]);
+  return (width * height * depthOrArrayLayers * channels * bits) / 8;
+}
+
 function bytesOf({ resource }) {
   if (resource instanceof GPUBuffer) return resource.size;
+  if (resource instanceof GPUTextureView) return views.get(resource);
+  if (resource instanceof GPUTexture) return textureBytes(resource);
   const { buffer, offset = 0, size } = resource;
   return buffer instanceof GPUBuffer ? (size ?? buffer.size - offset) : 0;
 }
@@ -57,6 +68,9 @@ function watch() {
   });
   after(GPUDevice, 'createBuffer', (buffer, { size, mappedAtCreation }) => {
     if (mappedAtCreation) counts.uploaded += size;
+  });
+  after(GPUTexture, 'createView', function (view) {
+    views.set(view, textureBytes(this));
   });
   before(GPUComputePassEncoder, 'setBindGroup', function (index, group) {
     if (!passes.has(this)) passes.set(this, new Map());
