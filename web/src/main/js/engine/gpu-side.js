@@ -71,7 +71,8 @@ export class GpuSide {
     };
     const { memory, host } = machine;
     this.session = { call, memory, run: host.run };
-    const { refused } = call('gpu', null);
+    const { refused, rounds } = call('gpu', null);
+    this.rounds = rounds;
     if (refused) this.leave(`The CPU runs this model: ${refused}.`);
   }
 
@@ -132,7 +133,7 @@ export class GpuSide {
 
   /** Compares what both computed of the same inputs: a GPU that computes something else is left. */
   check(gpu, cpu) {
-    const problem = disagreement(gpu.outputs, cpu.outputs);
+    const problem = disagreement(gpu.outputs, cpu.outputs, this.rounds);
     if (problem) this.failed(new Error(problem));
     return !problem;
   }

@@ -4,7 +4,9 @@ import dev.quern.gpu.Recording.Binding;
 import dev.quern.gpu.Recording.Buffer;
 import dev.quern.gpu.Recording.Dispatch;
 import dev.quern.gpu.Recording.Part;
+import dev.quern.kernel.BlockQuantizeKernel;
 import dev.quern.kernel.KernelException;
+import dev.quern.kernel.KernelSpec;
 import dev.quern.plan.Activation;
 import dev.quern.plan.Arg;
 import dev.quern.plan.Base;
@@ -65,27 +67,30 @@ public final class Recorder {
   private Recording record() {
     double flops = 0;
     int first = -1;
-    String why = "";
     int count = plan.steps().size();
+    List<Outcome> outcomes = new ArrayList<>();
     for (int i = 0; i < count; i++) {
-      Step step = plan.steps().get(i);
-      flops += step.flops().evaluate(symbols);
-      String refused = dispatch(i, step);
-      if (refused == null) {
-        if (first >= 0) {
-          parts.add(onCpu(first, i, why));
-          first = -1;
-        }
-      } else if (first < 0) {
-        first = i;
-        why = "node '" + step.name() + "': " + refused;
-      }
-      if (first == i || i == count - 1) {
+      flops += plan.steps().get(i).flops().evaluate(symbols);
+      outcomes.add(dispatch(i, plan.steps().get(i)));
+    }
+    for (int i = 0; i < count; i++) {
+      Outcome outcome = outcomes.get(i);
+      if (outcome.dispatch() == null && !isNeedless(i, outcomes)) {
         flush();
+        first = first < 0 ? i : first;
+        continue;
+      }
+      if (first >= 0) {
+        parts.add(onCpu(first, i, outcomes.get(first).refused()));
+        first = -1;
+      }
+      if (outcome.dispatch() != null) {
+        pending.add(outcome.dispatch());
       }
     }
+    flush();
     if (first >= 0) {
-      parts.add(onCpu(first, count, why));
+      parts.add(onCpu(first, count, outcomes.get(first).refused()));
     }
     List<Integer> activations = new ArrayList<>();
     for (int i = 0; i < plan.activations().size(); i++) {
@@ -93,6 +98,26 @@ public final class Recorder {
     }
     return new Recording(
         buffers, new ArrayList<>(shaders.keySet()), parts, activations, sizes, flops);
+  }
+
+  /**
+   * Whether a step only rounds to few bits what the GPU's products read as it is: nobody else reads
+   * what it makes.
+   */
+  private boolean isNeedless(int index, List<Outcome> outcomes) {
+    Step step = plan.steps().get(index);
+    if (!(step.kernel() instanceof KernelSpec.QuantizeBlocks)) {
+      return false;
+    }
+    Base made = step.args().get(BlockQuantizeKernel.Y).base();
+    for (int i = index + 1; i < plan.steps().size(); i++) {
+      for (Arg arg : plan.steps().get(i).args()) {
+        if (made.equals(arg.base()) && outcomes.get(i).dispatch() == null) {
+          return false;
+        }
+      }
+    }
+    return true;
   }
 
   private void flush() {
@@ -122,14 +147,27 @@ public final class Recorder {
     return new Recording.OnCpu(first, last, new ArrayList<>(needs), new ArrayList<>(gives), why);
   }
 
-  /** Adds a step's dispatch, or says why the GPU does not run it. */
-  private String dispatch(int index, Step step) {
+  /**
+   * A step on the GPU.
+   *
+   * @param dispatch null if the GPU does not run it
+   * @param refused why
+   */
+  private record Outcome(Dispatch dispatch, String refused) {}
+
+  private static Outcome refused(Step step, String why) {
+    return new Outcome(null, "node '" + step.name() + "': " + why);
+  }
+
+  /** A step's dispatch, or why the GPU does not run it. */
+  private Outcome dispatch(int index, Step step) {
     Arguments arguments = new Arguments(step, symbols);
     try {
       Shader shader = Shaders.of(step.kernel(), arguments);
       int bound = shader.bindings().size() + (shader.faults() ? 1 : 0);
       if (bound > limits.storageBuffers()) {
-        return "it binds " + bound + " buffers, the device " + limits.storageBuffers();
+        return refused(
+            step, "it binds " + bound + " buffers, the device " + limits.storageBuffers());
       }
       List<Base> bases = new ArrayList<>();
       for (Shader.Binding binding : shader.bindings()) {
@@ -141,7 +179,7 @@ public final class Recorder {
       }
       String problem = problem(shader, bases, groups);
       if (problem != null) {
-        return problem;
+        return refused(step, problem);
       }
       List<Binding> bindings = new ArrayList<>();
       for (Base base : bases) {
@@ -152,10 +190,10 @@ public final class Recorder {
         words.add(word.source().value(arguments) & 0xffffffffL);
       }
       int number = shaders.computeIfAbsent(shader.text(), text -> shaders.size());
-      pending.add(new Dispatch(index, number, bindings, words, shader.faults(), groups));
-      return null;
+      return new Outcome(
+          new Dispatch(index, number, bindings, words, shader.faults(), groups), null);
     } catch (KernelException e) {
-      return e.getMessage();
+      return refused(step, e.getMessage());
     }
   }
 

@@ -96,12 +96,12 @@ public record WeightFormat(Kind kind, int bits, int block, boolean zeros, boolea
   }
 
   /** Bytes of the numbers of a block, of four columns. */
-  int numberBytes() {
+  public int numberBytes() {
     return block * bits / 2;
   }
 
   /** Bytes of a block of four columns: scales, numbers, zero points. */
-  int blockBytes() {
+  public int blockBytes() {
     return 16 + numberBytes() + (zeros ? 4 : 0);
   }
 

@@ -32,6 +32,7 @@ final class Alignment {
           all(sizes, VECTOR, DepthwiseKernel.X, 3)
               && operands(depthwise.extras(), sizes, DepthwiseKernel.EXTRAS);
       case KernelSpec.Gather gather -> all(sizes, WORD, GatherKernel.INNER_BYTES, 1);
+      case KernelSpec.Copy copy -> copy.bytes() >= WORD || CopyShader.isDense(copy, sizes);
       default -> true;
     };
   }

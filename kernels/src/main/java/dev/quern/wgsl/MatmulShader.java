@@ -1,6 +1,5 @@
 package dev.quern.wgsl;
 
-import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec.Extra;
 import dev.quern.kernel.KernelSpec.Layout;
 import dev.quern.kernel.KernelSpec.Matmul;
@@ -22,7 +21,12 @@ final class MatmulShader {
 
   private final boolean wideC;
   private final Array a;
+
+  /** Weights of fewer bits than f32; null for others, and then b and its place are not. */
+  private final NarrowWeights narrow;
+
   private final Array b;
+
   private final Array c;
   private final Expr aAt;
   private final Expr bAt;
@@ -46,7 +50,9 @@ final class MatmulShader {
     int bBytes = packed ? 16 : 4;
     int cBytes = wideC ? 16 : 4;
     a = shader.read("a", wideA ? Type.VEC4F : Type.F32, MatmulKernel.A);
-    b = shader.read("b", packed ? Type.VEC4F : Type.F32, MatmulKernel.B);
+    boolean full = spec.format().kind() == WeightFormat.Kind.F32;
+    narrow = full ? null : NarrowWeights.of(shader, spec);
+    b = full ? shader.read("b", packed ? Type.VEC4F : Type.F32, MatmulKernel.B) : null;
     for (int e = 0; e < spec.extras().size(); e++) {
       Extra kind = spec.extras().get(e);
       boolean wide = wideC && kind == Extra.VECTOR;
@@ -62,21 +68,14 @@ final class MatmulShader {
     }
     c = shader.write("c", wideC ? Type.VEC4F : Type.F32, MatmulKernel.C);
     aAt = shader.scaled("a_at", MatmulKernel.A, aBytes);
-    bAt = shader.scaled("b_at", MatmulKernel.B, bBytes);
+    bAt = full ? shader.scaled("b_at", MatmulKernel.B, bBytes) : null;
     cAt = shader.scaled("c_at", MatmulKernel.C, cBytes);
     m = shader.number("m", MatmulKernel.M);
     k = packed ? Expr.u32(spec.k()) : shader.number("k", MatmulKernel.K);
     n = packed ? Expr.u32(spec.n()) : shader.number("n", MatmulKernel.N);
     aBatch = shader.scaled("a_batch", MatmulKernel.A_BATCH, aBytes);
-    bBatch = shader.scaled("b_batch", MatmulKernel.B_BATCH, bBytes);
+    bBatch = full ? shader.scaled("b_batch", MatmulKernel.B_BATCH, bBytes) : null;
     cBatch = shader.scaled("c_batch", MatmulKernel.C_BATCH, cBytes);
-  }
-
-  /** Throws for weights that no shader reads. */
-  static void require(Matmul spec) {
-    if (spec.format().kind() != WeightFormat.Kind.F32) {
-      throw new KernelException("no shader multiplies weights of " + spec.format().label());
-    }
   }
 
   /**
@@ -107,7 +106,7 @@ final class MatmulShader {
                     self,
                     new TiledProduct.Size(matmul.m, panels, matmul.k),
                     product,
-                    product::right,
+                    product.right(),
                     product::store);
               });
         });
@@ -119,7 +118,7 @@ final class MatmulShader {
         spec.signature() + "; rows=" + rows,
         shader -> {
           MatmulShader matmul = new MatmulShader(shader, spec, aligned);
-          ThinProduct thin = new ThinProduct(shader, rows);
+          ThinProduct thin = new ThinProduct(shader, rows, spec.k() % 4 == 0);
           shader.main(
               ThinProduct.INVOCATIONS,
               sizes -> thin.groups(sizes.arg(MatmulKernel.M), spec.n(), batch(sizes)),
@@ -131,7 +130,7 @@ final class MatmulShader {
                     new TiledProduct.Size(
                         matmul.m, Expr.u32((spec.n() + 3) / 4), Expr.u32(spec.k())),
                     product,
-                    product::right,
+                    product.right(),
                     product::store);
               });
         });
@@ -152,7 +151,7 @@ final class MatmulShader {
     Product(Code code, Expr batch) {
       this.batch = batch;
       aFrom = code.let("a_from", aAt.plus(batch.times(aBatch)));
-      bFrom = code.let("b_from", bAt.plus(batch.times(bBatch)));
+      bFrom = narrow == null ? code.let("b_from", bAt.plus(batch.times(bBatch))) : null;
       cFrom = code.let("c_from", cAt.plus(batch.times(cBatch)));
     }
 
@@ -176,7 +175,11 @@ final class MatmulShader {
       return Expr.make(Type.VEC4F, parts.toArray(Expr[]::new));
     }
 
-    Expr right(Code code, Expr panel, Expr at) {
+    TiledProduct.Right right() {
+      return narrow == null ? this::right : narrow;
+    }
+
+    private Expr right(Code code, Expr panel, Expr at) {
       if (spec.layout() == Layout.PANELS) {
         return b.at(bFrom.plus(panel.times(k)).plus(at));
       }

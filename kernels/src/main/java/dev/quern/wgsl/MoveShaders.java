@@ -1,23 +1,20 @@
 package dev.quern.wgsl;
 
-import dev.quern.kernel.CopyKernel;
 import dev.quern.kernel.GatherKernel;
 import dev.quern.kernel.IotaKernel;
 import dev.quern.kernel.KernelException;
-import dev.quern.kernel.KernelSpec.Copy;
 import dev.quern.kernel.KernelSpec.Gather;
 import dev.quern.kernel.KernelSpec.Iota;
 import dev.quern.kernel.KernelSpec.Pad;
 import dev.quern.kernel.PadKernel;
 import dev.quern.onnx.DataType;
-import java.util.ArrayList;
-import java.util.List;
 
 /** Shaders that move words without looking into them. */
 final class MoveShaders {
   private MoveShaders() {}
 
-  private static Type word(int bytes) {
+  /** The type of elements of so many bytes. */
+  static Type word(int bytes) {
     return switch (bytes) {
       case 4 -> Type.U32;
       case 8 -> Type.VEC2U;
@@ -76,50 +73,6 @@ final class MoveShaders {
                                     .plus(outer.times(axis).plus(at).times(inner))
                                     .plus(index.rem(inner)))),
                     () -> code.fault(low.bitcast(Type.U32)));
-              });
-        });
-  }
-
-  static Shader copy(Copy spec) {
-    Type type = word(spec.bytes());
-    int bytes = spec.bytes();
-    return Shader.build(
-        spec.signature(),
-        shader -> {
-          Array from = shader.read("x", type, CopyKernel.SRC);
-          Array to = shader.write("y", type, CopyKernel.DST);
-          Expr fromAt = shader.scaled("x_at", CopyKernel.SRC, bytes);
-          Expr toAt = shader.scaled("y_at", CopyKernel.DST, bytes);
-          Expr inner = shader.number("inner", CopyKernel.INNER);
-          Expr fromInner = shader.scaled("x_inner", CopyKernel.SRC_INNER, bytes);
-          Expr toInner = shader.scaled("y_inner", CopyKernel.DST_INNER, bytes);
-          List<Expr> sizes = new ArrayList<>();
-          List<Expr> fromSteps = new ArrayList<>();
-          List<Expr> toSteps = new ArrayList<>();
-          for (int d = 0; d < spec.rank() - 1; d++) {
-            int arg = CopyKernel.OUTER + 3 * d;
-            sizes.add(shader.number("size" + d, arg));
-            fromSteps.add(shader.scaled("x_step" + d, arg + 1, bytes));
-            toSteps.add(shader.scaled("y_step" + d, arg + 2, bytes));
-          }
-          Shader.Source total = known -> known.items() * known.arg(CopyKernel.INNER);
-          Expr count = shader.word("count", total);
-          Flat.main(
-              shader,
-              total,
-              count,
-              (code, index) -> {
-                Expr column = code.let("column", index.rem(inner));
-                Expr rest = code.let("rest", index.over(inner));
-                Expr source = fromAt.plus(column.times(fromInner));
-                Expr target = toAt.plus(column.times(toInner));
-                for (int d = spec.rank() - 2; d >= 0; d--) {
-                  Expr at = d == 0 ? rest : code.let("i" + d, rest.rem(sizes.get(d)));
-                  rest = d == 0 ? rest : code.let("rest", rest.over(sizes.get(d)));
-                  source = source.plus(at.times(fromSteps.get(d)));
-                  target = target.plus(at.times(toSteps.get(d)));
-                }
-                code.store(to, target, from.at(source));
               });
         });
   }

@@ -74,7 +74,7 @@ public final class Shaders {
     }
     return switch (spec) {
       case KernelSpec.Matmul matmul -> {
-        MatmulShader.require(matmul);
+        NarrowWeights.require(matmul);
         yield choice.rows() > 0
             ? MatmulShader.thin(matmul, choice.rows(), choice.aligned())
             : MatmulShader.tiled(matmul, choice.schedule(), choice.aligned());
@@ -95,7 +95,13 @@ public final class Shaders {
         }
         yield MoveShaders.gather(gather);
       }
-      case KernelSpec.Copy copy -> MoveShaders.copy(copy);
+      case KernelSpec.Copy copy -> {
+        if (!choice.aligned()) {
+          throw new KernelException(
+              "no shader puts elements of " + copy.bytes() + " bytes between others");
+        }
+        yield CopyShader.of(copy);
+      }
       case KernelSpec.Pad pad -> MoveShaders.pad(pad);
       case KernelSpec.Conv conv -> ConvShader.of(conv, choice.schedule(), choice.aligned());
       case KernelSpec.Depthwise depthwise -> WindowShaders.depthwise(depthwise, choice.aligned());

@@ -17,15 +17,18 @@ final class ThinProduct {
   private static final int PANELS = INVOCATIONS / LANES;
 
   private final int rows;
+  private final boolean whole;
   private final Array meeting;
 
   /**
    * Declares the memory.
    *
    * @param rows at most so many at a time
+   * @param whole whether the depth is a multiple of 4
    */
-  ThinProduct(Shader.Builder shader, int rows) {
+  ThinProduct(Shader.Builder shader, int rows, boolean whole) {
     this.rows = rows;
+    this.whole = whole;
     meeting = shader.shared("meeting", Type.VEC4F, INVOCATIONS * rows);
   }
 
@@ -107,21 +110,29 @@ final class ThinProduct {
     for (int r = 0; r < rows; r++) {
       left.add(code.let("a" + r, a.load(code, from.get(r), k)));
     }
+    if (whole) {
+      List<Expr> four = b.loadFour(code, panel, k);
+      for (int q = 0; q < 4; q++) {
+        multiply(code, left, q, four.get(q), sums);
+      }
+      return;
+    }
     for (int q = 0; q < 4; q++) {
       int lane = q;
       Expr at = code.let("b_k", k.plus(q));
-      Runnable step =
-          () -> {
-            Expr weights = code.let("weights", b.load(code, panel, at));
-            for (int r = 0; r < rows; r++) {
-              code.add(sums.get(r), left.get(r).lane(lane).times(weights));
-            }
-          };
+      Runnable step = () -> multiply(code, left, lane, b.load(code, panel, at), sums);
       if (q == 0) {
         step.run();
       } else {
         code.ifThen(at.lt(size.depth()), step);
       }
+    }
+  }
+
+  private void multiply(Code code, List<Expr> left, int lane, Expr right, List<Variable> sums) {
+    Expr weights = code.let("weights", right);
+    for (int r = 0; r < rows; r++) {
+      code.add(sums.get(r), left.get(r).lane(lane).times(weights));
     }
   }
 }

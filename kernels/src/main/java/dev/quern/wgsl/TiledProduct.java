@@ -23,6 +23,15 @@ final class TiledProduct {
   /** Where the numbers of B come from, a panel's four columns at a time. */
   interface Right {
     Expr load(Code code, Expr panel, Expr k);
+
+    /** Those of four depths from {@code k}, a multiple of 4; all are less than the depth. */
+    default List<Expr> loadFour(Code code, Expr panel, Expr k) {
+      List<Expr> four = new ArrayList<>();
+      for (int q = 0; q < 4; q++) {
+        four.add(load(code, panel, code.let("b_k", k.plus(q))));
+      }
+      return four;
+    }
   }
 
   /** What becomes of a sum. */

@@ -108,6 +108,39 @@ class RecorderTest {
   }
 
   @Test
+  void roundingForTheCpuAloneIsLeftOut() {
+    ModelBuilder builder = new ModelBuilder(17);
+    builder.input("x", DataType.FLOAT, "n", "32");
+    builder.constant("w", ModelBuilder.raw(DataType.UINT8, new byte[8 * 16], 8, 1, 16));
+    builder.constant("s", new long[] {8}, new float[8]);
+    builder.node(
+        "com.microsoft.MatMulNBits",
+        List.of("x", "w", "s"),
+        List.of("y"),
+        "K",
+        32,
+        "N",
+        8,
+        "bits",
+        4,
+        "block_size",
+        32,
+        "accuracy_level",
+        4);
+    byte[] file = builder.output("y", DataType.FLOAT).build();
+    Graph graph = Passes.optimise(GraphImporter.importModel(OnnxReader.read(Bytes.of(file))));
+    Plan plan = Planner.plan(graph);
+    assertThat(plan.steps()).hasSize(2);
+    Recording recording = record(plan, LIMITS);
+    assertThat(recording.parts()).hasSize(1);
+    assertThat(recording.dispatches()).isEqualTo(1);
+    // Where the product stays on the CPU, the rounding does, too.
+    Recording small = record(plan, new GpuLimits(8, 16));
+    assertThat(small.dispatches()).isZero();
+    assertThat(((Recording.OnCpu) small.parts().getFirst()).last()).isEqualTo(2);
+  }
+
+  @Test
   void whatTheDeviceDoesNotAllowStaysOnTheCpu() {
     Plan plan = plan(false);
     Recording few = record(plan, new GpuLimits(2, 128 << 20));

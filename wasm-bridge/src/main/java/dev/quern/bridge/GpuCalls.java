@@ -4,7 +4,9 @@ import dev.quern.gpu.GpuLimits;
 import dev.quern.gpu.Recorder;
 import dev.quern.gpu.Recording;
 import dev.quern.graph.Value;
+import dev.quern.kernel.KernelSpec;
 import dev.quern.plan.Plan;
+import dev.quern.plan.Step;
 import dev.quern.runtime.ModelRunner;
 import dev.quern.runtime.RunException;
 import java.util.ArrayList;
@@ -26,15 +28,23 @@ import org.teavm.jso.JSExport;
 public final class GpuCalls {
   private GpuCalls() {}
 
-  /** Why the model cannot be recorded: {@code {"refused": text}}, null if it can. */
+  /**
+   * Why the model cannot be recorded, null if it can, and whether the CPU rounds to 8 bits what the
+   * GPU does not: {@code {"refused": text, "rounds": bool}}.
+   */
   @JSExport
   public static String gpu(String request) {
-    return Reply.to(() ->
-        Reply.object(
-            "refused",
-            Engine.model().backend() instanceof WasmBackend
-                ? null
-                : "its shapes depend on data, so that there is no plan to record"));
+    return Reply.to(() -> {
+      if (!(Engine.model().backend() instanceof WasmBackend wasm)) {
+        return Reply.object(
+            "refused", "its shapes depend on data, so that there is no plan to record");
+      }
+      boolean rounds = false;
+      for (Step step : wasm.runner().plan().steps()) {
+        rounds |= step.kernel() instanceof KernelSpec.QuantizeBlocks;
+      }
+      return Reply.object("refused", null, "rounds", rounds);
+    });
   }
 
   /** The recording of a run with these inputs. */

@@ -14,17 +14,23 @@ import dev.quern.e2e.data.TensorData;
 import dev.quern.e2e.harness.Front;
 import dev.quern.e2e.harness.Harness;
 import dev.quern.e2e.harness.SdkException;
+import dev.quern.e2e.models.CopyingDecoder;
+import dev.quern.e2e.models.DecoderGraph;
+import dev.quern.e2e.models.Greedy;
+import dev.quern.e2e.models.LlamaGraph;
 import dev.quern.e2e.models.Models;
 import dev.quern.e2e.oracle.MiniLm;
 import dev.quern.e2e.oracle.Oracle;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -188,6 +194,70 @@ class GpuTest {
       JsonNode gpu = model.describe().get("gpu");
       assertThat(gpu.get("onCpu")).isEmpty();
       assertThat(gpu.get("dispatches").asInt()).isLessThanOrEqualTo(60);
+    }
+  }
+
+  /** GPT-2's network reads a prompt, then one token with what came before. */
+  @Test
+  void aDecoderAgreesAtBothOfItsSizes() throws Exception {
+    assumeTrue(adapter != Adapter.SWIFTSHADER, "the others show it");
+    decodes(CopyingDecoder.file(), CopyingDecoder.SIZES, 1e-3);
+  }
+
+  /** Weights of 4 bits stay so on the GPU; the CPU and ONNX Runtime round the other side. */
+  @Test
+  void weightsOfFourBitsAgree() throws Exception {
+    assumeTrue(adapter != Adapter.OPENGL_ES, "the others show it");
+    DecoderGraph.Sizes sizes = new DecoderGraph.Sizes(1, 4, 2, 64, 96, 64, 64);
+    decodes(LlamaGraph.file(sizes, new Narrow()), sizes, 0.05);
+  }
+
+  private void decodes(byte[] decoder, DecoderGraph.Sizes sizes, double tolerance)
+      throws Exception {
+    try (Harness harness = Site.harness(browser, true);
+        Oracle oracle = new Oracle(decoder);
+        Harness.Loaded model = harness.session(file(decoder), options())) {
+      Greedy greedy =
+          new Greedy(
+              inputs -> {
+                Map<String, TensorData> got = onGpu(model, inputs).tensors();
+                Map<String, TensorData> wanted = oracle.run(inputs);
+                wanted.forEach((name, tensor) -> {
+                  float[] expected = tensor.floats();
+                  double largest = 0;
+                  for (float value : expected) {
+                    largest = Math.max(largest, Math.abs(value));
+                  }
+                  assertThat(got.get(name).floats())
+                      .as(name)
+                      .usingComparatorWithPrecision((float) (tolerance * largest))
+                      .containsExactly(expected);
+                });
+                return wanted;
+              },
+              sizes);
+      assertThat(greedy.kept(List.of(5, 3, 9, 1, 5), 2)).hasSize(2);
+      assertThat(model.describe().get("gpu").get("onCpu")).isEmpty();
+    }
+  }
+
+  /** Random weights, those of products of 4 bits. */
+  private static final class Narrow implements DecoderGraph.Weights {
+    @Override
+    public float[] of(String name, int... dims) {
+      float[] values = new float[Arrays.stream(dims).reduce(1, (a, b) -> a * b)];
+      Random random = new Random(name.hashCode());
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) random.nextGaussian() * 0.3f;
+      }
+      return values;
+    }
+
+    @Override
+    public Optional<byte[]> codes(String name, int from, int to) {
+      byte[] codes = new byte[to * (from / 2)];
+      new Random(name.hashCode()).nextBytes(codes);
+      return Optional.of(codes);
     }
   }
 
