@@ -27,6 +27,7 @@ export type ErrorCode =
   /** The browser refused the memory that the model needs. */
   | 'memory'
   /** The caller's AbortSignal. */
+  | 'forgotten'
   | 'aborted'
   /** The engine did not answer in time. */
   | 'timeout'

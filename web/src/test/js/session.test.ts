@@ -2,6 +2,7 @@ import { createPipeline } from '../../main/js/sdk/pipeline.js';
 import type { Notification } from '../../main/js/sdk/protocol.js';
 import { SILENCE, capabilities } from '../../main/js/sdk/opening.js';
 import { Session } from '../../main/js/sdk/session.js';
+import { State } from '../../main/js/sdk/state.js';
 import { Tensor } from '../../main/js/sdk/tensor.js';
 import { fails, fakeFetch, same, settle, test } from './harness.js';
 
@@ -30,6 +31,8 @@ class Doubler {
   readonly words = new Int32Array(this.memory.buffer);
   /** Whether runs may be repeated by their addresses, and the status that such a run ends with. */
   repeatable = false;
+  /** Whether it keeps what runs leave. */
+  keeps = false;
   end = 1056;
   status = 0;
   ended = false;
@@ -97,6 +100,7 @@ class Doubler {
         outputs: [{ name: 'y', type: 'float32', dims: ['n', 2] }],
         device: 'wasm',
         threads: 1,
+        keeps: this.keeps,
         capabilities: CAPABILITIES,
         memory: this.memory,
         phases: { parse: 1 },
@@ -153,6 +157,22 @@ function engine(set: Partial<Doubler> = {}): void {
 }
 
 const X = () => new Tensor('float32', [1, 2, 3, 4], [2, 2]);
+
+test('a state is forgotten when the engine has lost it', async () => {
+  engine({ keeps: true });
+  const session = await Session.create(new ArrayBuffer(3));
+  const state = new State({ x: 'y' });
+  await session.run({ x: X() }, { state });
+  same(state.kept, true);
+  doubler.refuse = { code: 'forgotten', message: 'The GPU failed.' };
+  await fails('forgotten', 'GPU', () => session.run({}, { state }));
+  same(state.kept, false);
+  await fails('input', 'missing', () => session.run({}, { state }));
+  doubler.refuse = null;
+  await session.run({ x: X() }, { state });
+  same(state.kept, true);
+  await session.release();
+});
 
 test('a session runs a model from bytes and keeps the caller’s data', async () => {
   engine();

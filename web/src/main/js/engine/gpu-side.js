@@ -111,6 +111,50 @@ export class GpuSide {
     }
   }
 
+  /**
+   * A run that reads what another has left, and leaves its own for the next. Null where the CPU has to answer; else {reply, first, commit,
+   * discard}: the first one is to be held against the CPU's, which has what it reads, too; `commit` takes what it has left for the next run.
+   */
+  async runKeeping(given) {
+    const { model, session } = this;
+    if (!model || this.contest) return null;
+    const { keeping } = model;
+    const start = performance.now();
+    try {
+      const ran = await keeping.run(given, session);
+      if (!ran) return null;
+      const { taken, recording, commit, discard } = ran;
+      if (!taken) {
+        discard();
+        if (!keeping.values) return null; // the CPU words it
+        throw new EngineError('input', 'An index that the inputs hold is out of range.');
+      }
+      const outputs = {};
+      for (const [name, { type, dims, bytes }] of Object.entries(taken)) {
+        outputs[name] = tensorOf(type, dims, bytes);
+      }
+      const { shape, flops } = recording;
+      const milliseconds = performance.now() - start;
+      const reply = { outputs, milliseconds, shape, first: false, flops, prepared: null };
+      const first = !this.compared;
+      this.compared = true;
+      const taking = () => {
+        commit();
+        session.call('leave', null);
+      };
+      return { reply, first, commit: taking, discard };
+    } catch (error) {
+      if (error instanceof EngineError) throw error;
+      const lost = keeping.values !== null;
+      this.failed(error);
+      if (!lost) return null;
+      throw new EngineError(
+        'forgotten',
+        'The GPU failed, and with it what runs had left is lost: give all inputs again.',
+      );
+    }
+  }
+
   failed(error) {
     if (this.model) this.leave(`The GPU failed, and the CPU goes on: ${error?.message ?? error}`);
   }

@@ -2,6 +2,8 @@
 // for each run, and decides nothing. Loaded by sessions that want a GPU. Whatever goes wrong here is an Error whose message says
 // why the CPU has to answer; the caller lets it.
 
+import { KeptRuns } from './gpu-kept.js';
+
 /** Sets of sizes whose buffers are kept. */
 const MOST_RECORDINGS = 4;
 /** dev.quern.wgsl.Shader: words of a step's part of the uniform buffer; offsets are multiples of its bytes. */
@@ -80,6 +82,7 @@ export class GpuModel {
     this.pipelines = new Map(); // by WGSL
     this.weights = new Map(); // by the plan's number
     this.weightBytes = 0;
+    this.keeping = new KeptRuns(this);
     device.lost.then(({ message }) =>
       this.fail(`The device was lost: ${message || 'no reason given'}`),
     );
@@ -158,9 +161,8 @@ export class GpuModel {
       );
     }
     const pipelines = await Promise.all(recording.shaders.map((code) => this.pipeline(code)));
-    const program = await this.checked(() => this.program(recording, pipelines));
+    const program = await this.checked(() => this.program(recording, pipelines, this.fresh()));
     await this.upload(recording, memory);
-    program.onCpu = recording.parts.filter(({ why }) => why);
     return program;
   }
 
@@ -177,19 +179,24 @@ export class GpuModel {
     return made;
   }
 
-  /** Buffers and bind groups of a recording. */
-  program(recording, pipelines) {
+  /** Makes buffers. */
+  fresh() {
+    return { take: (size, usage) => this.device.createBuffer({ size, usage }) };
+  }
+
+  /** Buffers and bind groups of a recording. Buffers come from `source`, but for those that are `given` by their numbers. */
+  program(recording, pipelines, source, given = new Map()) {
     const { device } = this;
     const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
     const owned = [];
     const make = (size, usage) => {
-      const buffer = device.createBuffer({ size, usage });
+      const buffer = source.take(size, usage);
       owned.push(buffer);
       return buffer;
     };
-    const buffers = recording.buffers.map(({ bytes, weight }) =>
+    const buffers = recording.buffers.map(({ bytes, weight }, i) =>
       weight === undefined
-        ? make(bytes, STORAGE | COPY_SRC | COPY_DST)
+        ? (given.get(i) ?? make(bytes, STORAGE | COPY_SRC | COPY_DST))
         : this.weight(weight, bytes),
     );
     const steps = recording.parts.flatMap(({ dispatches }) => dispatches ?? []);
@@ -230,7 +237,8 @@ export class GpuModel {
       STATUS_BYTES + room.reduce((sum, bytes) => sum + bytes, 0),
       MAP_READ | COPY_DST,
     );
-    return { ...recording, owned, buffers, parts, status, back, steps: steps.length };
+    const onCpu = recording.parts.filter(({ why }) => why);
+    return { ...recording, owned, buffers, parts, status, back, steps: steps.length, onCpu };
   }
 
   weight(id, bytes) {
@@ -295,8 +303,9 @@ export class GpuModel {
 
   writeInputs(program, described, views) {
     for (const { name, buffer } of program.inputs) {
-      if (buffer < 0) continue; // no step reads it
-      this.write(program.buffers[buffer], 0, views[described.findIndex((d) => d.name === name)]);
+      const at = described.findIndex((input) => input.name === name);
+      if (buffer < 0 || at < 0) continue; // no step reads it, or it is there
+      this.write(program.buffers[buffer], 0, views[at]);
     }
   }
 

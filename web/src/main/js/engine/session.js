@@ -182,7 +182,7 @@ export class Session {
       outputs: named(created.outputs),
       device: this.capabilities.device,
       threads: this.threads,
-      keeps: created.keeps && !this.gpu?.leads,
+      keeps: created.keeps,
       capabilities: this.capabilities,
       memory: features.shared ? memory : null,
       phases,
@@ -267,12 +267,13 @@ export class Session {
   run({ id, inputs, outputs, keep }) {
     this.admit(id);
     const given = describeInputs(inputs);
-    // What stays in the engine's memory is the CPU's to use.
-    if (keep || !this.gpu || this.gpu.settled(given.described)) {
+    if (!this.gpu || this.gpu.settled(given.described)) {
       return this.runOnCpu(given, outputs, keep);
     }
     // One after the other, for they share the buffers and the bound run.
-    const turn = this.turn.then(() => this.runOnGpu(id, given, outputs));
+    const turn = this.turn.then(() =>
+      keep ? this.keepOnGpu(id, given, outputs, keep) : this.runOnGpu(id, given, outputs),
+    );
     this.turn = turn.catch(() => {}); // told to whom asked
     return turn;
   }
@@ -290,6 +291,31 @@ export class Session {
     if (answer) return this.gpu.check(answer, reply) ? this.byGpu(answer) : reply;
     this.gpu.took(given.described, 'cpu', reply);
     return reply;
+  }
+
+  /** The same for a run that reads what another has left. What the GPU has left counts once nobody objects. */
+  async keepOnGpu(id, given, outputs, keep) {
+    this.goOn(id);
+    this.playing = true;
+    const answer = await this.gpu.runKeeping({ ...given, outputs, pairs: keep }).finally(() => {
+      this.playing = false;
+    });
+    if (!answer) {
+      this.goOn(id);
+      return this.runOnCpu(given, outputs, keep);
+    }
+    try {
+      this.goOn(id);
+      if (answer.first) {
+        const reply = this.runOnCpu(given, outputs, keep);
+        if (!this.gpu.check(answer.reply, reply)) return reply;
+      }
+    } catch (error) {
+      answer.discard();
+      throw error;
+    }
+    answer.commit();
+    return this.byGpu(answer.reply);
   }
 
   byGpu(reply) {

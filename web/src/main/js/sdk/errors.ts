@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'network' // the server could not be reached, or broke off and did not come back
   | 'integrity' // bytes arrived that are not the published ones
   | 'memory' // the browser refused the memory that the model needs
+  | 'forgotten' // what runs had left for the next is lost; give all inputs again
   | 'aborted' // the caller's AbortSignal
   | 'timeout' // the engine did not answer in time
   | 'released' // the session has been released
@@ -47,6 +48,7 @@ const CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'network',
   'integrity',
   'memory',
+  'forgotten',
   'aborted',
   'timeout',
   'released',

@@ -250,7 +250,14 @@ export class Session extends EventTarget {
       State.forget(this.#state);
       this.#state = null;
     }
-    const ran = await this.#runAnew(inputs, { ...options, outputs: wanted }, state.pairs);
+    const running = this.#runAnew(inputs, { ...options, outputs: wanted }, state.pairs);
+    const ran = await running.catch((thrown) => {
+      if (thrown instanceof QuernError && thrown.code === 'forgotten') {
+        State.forget(state);
+        this.#state = null;
+      }
+      throw thrown;
+    });
     State.keep(state, {});
     this.#state = state;
     return ran;

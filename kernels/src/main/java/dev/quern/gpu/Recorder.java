@@ -14,7 +14,6 @@ import dev.quern.plan.Plan;
 import dev.quern.plan.Step;
 import dev.quern.plan.Work;
 import dev.quern.wgsl.Shader;
-import dev.quern.wgsl.Shaders;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -31,6 +30,7 @@ public final class Recorder {
   private final long[] weightBytes;
   private final Map<String, Long> symbols;
   private final GpuLimits limits;
+  private final ShaderCache cache;
   private final List<Long> sizes = new ArrayList<>();
   private final Slots slots;
   private final List<Buffer> buffers = new ArrayList<>();
@@ -39,11 +39,17 @@ public final class Recorder {
   private final List<Part> parts = new ArrayList<>();
   private List<Dispatch> pending = new ArrayList<>();
 
-  private Recorder(Plan plan, long[] weightBytes, Map<String, Long> symbols, GpuLimits limits) {
+  private Recorder(
+      Plan plan,
+      long[] weightBytes,
+      Map<String, Long> symbols,
+      GpuLimits limits,
+      ShaderCache cache) {
     this.plan = plan;
     this.weightBytes = weightBytes;
     this.symbols = symbols;
     this.limits = limits;
+    this.cache = cache;
     for (Activation activation : plan.activations()) {
       sizes.add(activation.bytes().evaluate(symbols));
     }
@@ -58,10 +64,15 @@ public final class Recorder {
    *
    * @param weightBytes the size of each weight as it lies packed
    * @param symbols the run's sizes
+   * @param cache of shaders, for recordings on one device
    */
   public static Recording record(
-      Plan plan, long[] weightBytes, Map<String, Long> symbols, GpuLimits limits) {
-    return new Recorder(plan, weightBytes, symbols, limits).record();
+      Plan plan,
+      long[] weightBytes,
+      Map<String, Long> symbols,
+      GpuLimits limits,
+      ShaderCache cache) {
+    return new Recorder(plan, weightBytes, symbols, limits, cache).record();
   }
 
   private Recording record() {
@@ -163,7 +174,7 @@ public final class Recorder {
   private Outcome dispatch(int index, Step step) {
     Arguments arguments = new Arguments(step, symbols);
     try {
-      Shader shader = Shaders.of(step.kernel(), arguments);
+      Shader shader = cache.of(step.kernel(), arguments);
       int bound = shader.bindings().size() + (shader.faults() ? 1 : 0);
       if (bound > limits.storageBuffers()) {
         return refused(

@@ -86,6 +86,15 @@ public final class Kept {
     return dims;
   }
 
+  /** Where what the last run left lies, by the names of the inputs. */
+  public Map<String, Long> addresses() {
+    Map<String, Long> addresses = new LinkedHashMap<>();
+    for (Place place : places) {
+      addresses.put(place.input.name(), place.at[side]);
+    }
+    return addresses;
+  }
+
   /** Makes sure that a run of these sizes fits; may move the arena. */
   void makeRoom(Map<String, Long> symbols) {
     for (Place place : places) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.quern.gpu.GpuLimits;
 import dev.quern.gpu.Recorder;
+import dev.quern.gpu.ShaderCache;
 import dev.quern.graph.Graph;
 import dev.quern.graph.GraphImporter;
 import dev.quern.graph.passes.Passes;
@@ -106,7 +107,7 @@ class ArchitecturesTest {
     architecture.net.get().feeds().forEach((name, tensor) -> dims.put(name, tensor.dims()));
     long[] weights = new long[plan.weights().size()];
     Arrays.fill(weights, 4096);
-    return Recorder.record(plan, weights, graph.bind(dims), LIMITS).dispatches();
+    return Recorder.record(plan, weights, graph.bind(dims), LIMITS, new ShaderCache()).dispatches();
   }
 
   /** Rewritten by {@code -Dgolden.update=true}. */

@@ -50,7 +50,7 @@ class RecorderTest {
   private static Recording record(Plan plan, GpuLimits limits) {
     long[] bytes = new long[plan.weights().size()];
     Arrays.fill(bytes, 256);
-    return Recorder.record(plan, bytes, Map.of("n", 5L), limits);
+    return Recorder.record(plan, bytes, Map.of("n", 5L), limits, new ShaderCache());
   }
 
   @Test

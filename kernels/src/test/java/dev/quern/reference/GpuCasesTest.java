@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.quern.gpu.GpuLimits;
 import dev.quern.gpu.Recorder;
 import dev.quern.gpu.Recording;
+import dev.quern.gpu.ShaderCache;
 import dev.quern.graph.Graph;
 import dev.quern.graph.GraphImporter;
 import dev.quern.graph.passes.Passes;
@@ -79,7 +80,8 @@ class GpuCasesTest {
     }
     long[] weights = new long[plan.weights().size()];
     Arrays.fill(weights, WEIGHT_BYTES);
-    Recording recording = Recorder.record(plan, weights, graph.bind(dims), LIMITS);
+    Recording recording =
+        Recorder.record(plan, weights, graph.bind(dims), LIMITS, new ShaderCache());
     return recording.parts().stream().allMatch(part -> part instanceof Recording.Dispatches);
   }
 }

@@ -3,10 +3,12 @@ package dev.quern.bridge;
 import dev.quern.gpu.GpuLimits;
 import dev.quern.gpu.Recorder;
 import dev.quern.gpu.Recording;
+import dev.quern.gpu.ShaderCache;
 import dev.quern.graph.Value;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.plan.Plan;
 import dev.quern.plan.Step;
+import dev.quern.runtime.Kept;
 import dev.quern.runtime.ModelRunner;
 import dev.quern.runtime.RunException;
 import java.util.ArrayList;
@@ -26,6 +28,9 @@ import org.teavm.jso.JSExport;
  * that decides nothing.
  */
 public final class GpuCalls {
+  /** Sizes that change with each run, as those of kept values, seldom need other shaders. */
+  private static final ShaderCache SHADERS = new ShaderCache();
+
   private GpuCalls() {}
 
   /**
@@ -74,8 +79,61 @@ public final class GpuCalls {
     });
   }
 
+  /**
+   * What runs on the CPU have left for the next, which goes on on the GPU: {@code {"values":
+   * [{name, address, dims, type}]}}; it stays there until {@link #leave}.
+   */
+  @JSExport
+  public static String kept(String request) {
+    return Reply.to(() -> {
+      Kept kept = backend().kept();
+      List<Object> values = new ArrayList<>();
+      if (kept != null) {
+        Map<String, long[]> dims = kept.dims();
+        kept.addresses()
+            .forEach((name, address) ->
+                values.add(
+                    Reply.object(
+                        "name",
+                        name,
+                        "address",
+                        (double) address,
+                        "dims",
+                        Reply.dims(dims.get(name)),
+                        "type",
+                        type(name))));
+      }
+      return Reply.object("values", values);
+    });
+  }
+
+  /** What runs on the CPU have left is outdated. */
+  @JSExport
+  public static String leave(String request) {
+    return Reply.to(() -> {
+      Kept kept = backend().kept();
+      if (kept != null) {
+        kept.forget();
+      }
+      return Reply.object();
+    });
+  }
+
+  private static String type(String input) {
+    for (Value value : runner().plan().inputs()) {
+      if (value.name().equals(input)) {
+        return value.type().label();
+      }
+    }
+    throw new IllegalArgumentException(input);
+  }
+
+  private static WasmBackend backend() {
+    return (WasmBackend) Engine.model().backend();
+  }
+
   private static ModelRunner runner() {
-    return ((WasmBackend) Engine.model().backend()).runner();
+    return backend().runner();
   }
 
   private static Map<String, long[]> dims(Map<String, Input> inputs) {
@@ -101,7 +159,7 @@ public final class GpuCalls {
     }
     GpuLimits limits =
         new GpuLimits((int) request.integer("storageBuffers"), request.integer("bindingBytes"));
-    Recording recording = Recorder.record(plan, weightBytes, symbols, limits);
+    Recording recording = Recorder.record(plan, weightBytes, symbols, limits, SHADERS);
     Map<String, Object> reply = GpuReply.of(recording, runner);
     List<Object> inputs = new ArrayList<>();
     for (Value input : plan.inputs()) {

@@ -207,6 +207,11 @@ final class WasmBackend implements Backend {
     }
   }
 
+  /** What runs have left for the next; null if there is nothing. */
+  Kept kept() {
+    return kept != null && kept.holds() ? kept : null;
+  }
+
   /** Does the run that is bound. */
   private List<Output> attempt(Map<String, Input> inputs, List<String> outputs) {
     tuning.tuner().beforeRun();

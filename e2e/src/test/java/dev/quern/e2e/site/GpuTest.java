@@ -73,6 +73,50 @@ class GpuTest {
     }
   }
 
+  /**
+   * Writes texts until the GPU has written a whole one, then two at once, and one that is ended.
+   */
+  private static final String GENERATE =
+      """
+      (async () => {
+        const { pipeline } = await import('/quern.js');
+        const generate = await pipeline('text-generation', 'MODEL', { device: 'webgpu', tune: false });
+        const { session } = generate;
+        const prompt = [9, 3, 4, 5, 6, 7, 3, 4];
+        const write = async (ids, maxNewTokens) => (await generate(ids, { maxNewTokens })).tokens.join();
+        let devices = [];
+        session.addEventListener('latency', ({ detail }) => devices.push(detail.device));
+        const answer = { texts: [] };
+        try {
+          const end = performance.now() + 60000;
+          do {
+            devices = [];
+            answer.texts.push(await write(prompt, 12));
+            await new Promise((go) => setTimeout(go, 50));
+          } while (devices.includes('wasm') && performance.now() < end);
+          answer.devices = [...new Set(devices)];
+          const pair = [generate.stream(prompt, { maxNewTokens: 4 }), generate.stream([8, 2, 6, 8, 2], { maxNewTokens: 4 })];
+          answer.pair = [[], []];
+          for (let i = 0; i < 8; i++) answer.pair[i % 2].push(...(await pair[i % 2].next()).value.tokens);
+          const controller = new AbortController();
+          let heard = 0;
+          try {
+            for await (const part of generate.stream(prompt, { signal: controller.signal })) {
+              if (++heard === 3) controller.abort();
+            }
+          } catch (error) {
+            answer.aborted = error.code + ' after ' + heard;
+          }
+          answer.again = await write(prompt, 12);
+          answer.wrong = await write([3, 1000], 2).catch(({ code, message }) => code + ': ' + message);
+          answer.gpu = session.capabilities.gpu.available;
+          return answer;
+        } finally {
+          await generate.release();
+        }
+      })()\
+      """;
+
   private static final Map<Adapter, Browser> LAUNCHED = new EnumMap<>(Adapter.class);
 
   private final Adapter adapter;
@@ -202,6 +246,29 @@ class GpuTest {
   void aDecoderAgreesAtBothOfItsSizes() throws Exception {
     assumeTrue(adapter != Adapter.SWIFTSHADER, "the others show it");
     decodes(CopyingDecoder.file(), CopyingDecoder.SIZES, 1e-3);
+  }
+
+  /** Keys and values stay on the GPU from token to token. */
+  @Test
+  void aTextIsWrittenOnTheGpu() {
+    String path = Front.PREFIX + "decoder.onnx";
+    Front front = Site.front(true);
+    front.serve(path, "application/octet-stream", CopyingDecoder.file(), Map.of());
+    try (Page page = browser.open(front.origin() + "/embed/index.html")) {
+      String told = page.evaluate(GENERATE.replace("MODEL", path), Duration.ofMinutes(2));
+      JsonNode answer = JsonMapper.shared().readTree(told);
+      String text = "5,6,7,3,4,5,6,7,3,4,5,6";
+      assertThat(answer.get("texts").valueStream().map(JsonNode::asString)).containsOnly(text);
+      assertThat(answer.get("devices").toString()).isEqualTo("[\"webgpu\"]");
+      assertThat(answer.get("pair").toString()).isEqualTo("[[5,6,7,3],[6,8,2,6]]");
+      assertThat(answer.get("aborted").asString()).isEqualTo("aborted after 3");
+      assertThat(answer.get("again").asString()).isEqualTo(text);
+      assertThat(answer.get("wrong").asString()).startsWith("input: ").contains("1000");
+      assertThat(answer.get("gpu").asBoolean()).isTrue();
+      assertThat(page.errors()).isEmpty();
+    } finally {
+      front.withdraw(path);
+    }
   }
 
   /** Weights of 4 bits stay so on the GPU; the CPU and ONNX Runtime round the other side. */
