@@ -250,7 +250,7 @@ class ShaderTest {
   /** Two rows of four columns a vector, of bits sign, lowest of the mantissa, exponent, highest. */
   private static byte[] halves(Bytes raw, int k) {
     int n = (int) (raw.size() / 2 / k);
-    byte[] bytes = new byte[padded((n + 3) / 4 * ((k + 1) / 2) * 16L)];
+    byte[] bytes = new byte[padded((n + 3L) / 4 * ((k + 1) / 2) * 16L)];
     ByteBuffer out = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     for (int column = 0; column < n; column++) {
       for (int row = 0; row < k; row++) {
