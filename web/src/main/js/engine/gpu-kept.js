@@ -63,10 +63,11 @@ export class KeptRuns {
   }
 
   /**
-   * One inference. Resolves to null where the CPU has to answer, else to {taken, recording, commit, discard}: `taken` are the outputs, or null
+   * One inference; with `preparing` only what it takes is made ready. Resolves to null where the CPU has to answer, else to
+   * {taken, recording, uploading, commit, discard}: `uploading` are the milliseconds in which values came from the CPU, `taken` are the outputs, or null
    * where an index was out of range; `commit` makes what the run has left what the next one reads, `discard` forgets it.
    */
-  async run({ described, views, outputs, pairs }, session) {
+  async run({ described, views, outputs, pairs }, session, preparing) {
     const begins = described.some(({ name }) => pairs[name]);
     if (begins) this.drop();
     if (this.refused) return null;
@@ -94,13 +95,18 @@ export class KeptRuns {
       }
       await making;
     }
-    return this.play(recording, here ? values : this.upload(values, session), {
+    if (preparing) return null;
+    const start = performance.now();
+    const uploaded = here ? values : this.upload(values, session);
+    const uploading = performance.now() - start;
+    const played = await this.play(recording, uploaded, {
       described,
       views,
       outputs,
       pairs,
       session,
     });
+    return { ...played, uploading };
   }
 
   /** What runs on the CPU have left, where it lies. */

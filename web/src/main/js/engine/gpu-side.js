@@ -11,6 +11,12 @@ export async function gpuFact() {
   return { available: Boolean(adapter), why, ...facts };
 }
 
+/** Of the contest, for runs that keep values: their sizes change each time. */
+const KEEPING = 'keeping';
+
+/** Whether a run is given all inputs, those that later ones find kept too. */
+const begins = ({ described, pairs }) => described.some(({ name }) => pairs[name]);
+
 /** Sizes and types of a run's inputs. */
 const keyOf = (described) => JSON.stringify(described);
 
@@ -112,18 +118,21 @@ export class GpuSide {
   }
 
   /**
-   * A run that reads what another has left, and leaves its own for the next. Null where the CPU has to answer; else {reply, first, commit,
-   * discard}: the first one is to be held against the CPU's, which has what it reads, too; `commit` takes what it has left for the next run.
+   * A run that reads what another has left, and leaves its own for the next. Null where the CPU has to answer; else {reply, first, trial,
+   * commit, discard}: the first one is to be held against the CPU's, which has what it reads, too; a trial only shows how long the GPU takes,
+   * and the CPU answers; `commit` takes what it has left for the next run.
    */
   async runKeeping(given) {
-    const { model, session } = this;
-    if (!model || this.contest) return null;
+    const { model, session, contest } = this;
+    if (!model || contest?.winner(KEEPING) === 'cpu') return null;
     const { keeping } = model;
+    const trial = contest !== null && contest.winner(KEEPING) === null;
+    const preparing = trial && (begins(given) || contest.next(KEEPING) === 'cpu');
     const start = performance.now();
     try {
-      const ran = await keeping.run(given, session);
+      const ran = await keeping.run(given, session, preparing);
       if (!ran) return null;
-      const { taken, recording, commit, discard } = ran;
+      const { taken, recording, uploading, commit, discard } = ran;
       if (!taken) {
         discard();
         if (!keeping.values) return null; // the CPU words it
@@ -134,7 +143,7 @@ export class GpuSide {
         outputs[name] = tensorOf(type, dims, bytes);
       }
       const { shape, flops } = recording;
-      const milliseconds = performance.now() - start;
+      const milliseconds = performance.now() - start - uploading;
       const reply = { outputs, milliseconds, shape, first: false, flops, prepared: null };
       const first = !this.compared;
       this.compared = true;
@@ -142,7 +151,7 @@ export class GpuSide {
         commit();
         session.call('leave', null);
       };
-      return { reply, first, commit: taking, discard };
+      return { reply, first, trial, commit: taking, discard };
     } catch (error) {
       if (error instanceof EngineError) throw error;
       const lost = keeping.values !== null;
@@ -153,6 +162,12 @@ export class GpuSide {
         'The GPU failed, and with it what runs had left is lost: give all inputs again.',
       );
     }
+  }
+
+  /** Takes how long a run that keeps values took; those that begin are of another size and do not count. */
+  tookKeeping(given, who, reply, first = false) {
+    if (!this.model || !this.contest || begins(given)) return;
+    this.decide(KEEPING, who, { ...reply, first });
   }
 
   failed(error) {
@@ -167,6 +182,12 @@ export class GpuSide {
     if (who === 'cpu' && contest?.winner(key) !== 'cpu') {
       setTimeout(() => model.begin(key, described, session)); // the answer goes first
     }
+    this.decide(key, who, reply);
+  }
+
+  /** Takes a time, and tells when it decides who goes on. */
+  decide(key, who, reply) {
+    const { model, contest } = this;
     if (!contest?.took(key, who, reply)) return;
     this.leads = contest.winner(key) === 'gpu';
     const measured = contest.results();

@@ -297,18 +297,27 @@ export class Session {
   async keepOnGpu(id, given, outputs, keep) {
     this.goOn(id);
     this.playing = true;
-    const answer = await this.gpu.runKeeping({ ...given, outputs, pairs: keep }).finally(() => {
+    const kept = { ...given, pairs: keep };
+    const answer = await this.gpu.runKeeping({ ...kept, outputs }).finally(() => {
       this.playing = false;
     });
     if (!answer) {
       this.goOn(id);
-      return this.runOnCpu(given, outputs, keep);
+      const reply = this.runOnCpu(given, outputs, keep);
+      this.gpu.tookKeeping(kept, 'cpu', reply);
+      return reply;
     }
     try {
       this.goOn(id);
-      if (answer.first) {
+      if (answer.first || answer.trial) {
         const reply = this.runOnCpu(given, outputs, keep);
-        if (!this.gpu.check(answer.reply, reply)) return reply;
+        const agrees = !answer.first || this.gpu.check(answer.reply, reply);
+        if (!agrees) return reply;
+        if (answer.trial) {
+          answer.discard();
+          this.gpu.tookKeeping(kept, 'gpu', answer.reply, answer.first);
+          return reply;
+        }
       }
     } catch (error) {
       answer.discard();

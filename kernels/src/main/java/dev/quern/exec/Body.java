@@ -26,6 +26,10 @@ import java.util.Set;
 final class Body {
   private final OnnxGraph graph;
   private final Device device;
+
+  /** The graph around a branch's or loop's, whose values it sees; empty for the model's own. */
+  private final Optional<Body> outer;
+
   private final int opset;
   private final List<Constant> constants = new ArrayList<>();
   private final Map<String, OnnxValue> inputs = new LinkedHashMap<>();
@@ -34,9 +38,19 @@ final class Body {
   private final Optional<Point> start;
 
   Body(OnnxGraph graph, int opset, Device device) {
+    this(graph, opset, device, Optional.empty());
+  }
+
+  /** A graph of a node in another. */
+  Body(OnnxGraph graph, Body outer) {
+    this(graph, outer.opset, outer.device, Optional.of(outer));
+  }
+
+  private Body(OnnxGraph graph, int opset, Device device, Optional<Body> outer) {
     this.graph = graph;
     this.device = device;
     this.opset = opset;
+    this.outer = outer;
     for (OnnxTensor tensor : graph.initializers()) {
       constants.add(
           new Constant(tensor.name(), tensor.type(), Shape.of(tensor.dims()), tensor.data()));
@@ -128,7 +142,7 @@ final class Body {
   /** Which axes of a tensor are declared to have any size. */
   boolean[] declaredOpen(String name, int rank) {
     boolean[] open = new boolean[rank];
-    OnnxValue input = inputs.get(name);
+    OnnxValue input = input(name);
     if (input != null && input.dims().isPresent() && input.dims().get().size() == rank) {
       for (int i = 0; i < rank; i++) {
         open[i] = input.dims().get().get(i).value() < 0;
@@ -137,9 +151,15 @@ final class Body {
     return open;
   }
 
+  /** An input of this graph or of one around it; null if there is none of that name. */
+  private OnnxValue input(String name) {
+    OnnxValue input = inputs.get(name);
+    return input != null || outer.isEmpty() ? input : outer.get().input(name);
+  }
+
   /** The symbol of an axis: the declared one, or one of its own. */
   String symbol(String name, int axis) {
-    OnnxValue input = inputs.get(name);
+    OnnxValue input = input(name);
     if (input != null && input.dims().isPresent() && axis < input.dims().get().size()) {
       String symbol = input.dims().get().get(axis).symbol();
       if (!symbol.isEmpty() && !symbol.equals("?")) {

@@ -43,7 +43,7 @@ final class ControlFlow {
 
   private static Body body(OnnxNode node, String attribute, Body outer) {
     if (node.attributes().get(attribute) instanceof OnnxAttribute.Body graph) {
-      return new Body(graph.value(), outer.opset(), outer.device());
+      return new Body(graph.value(), outer);
     }
     throw refused(node, "it has no graph '" + attribute + "'");
   }

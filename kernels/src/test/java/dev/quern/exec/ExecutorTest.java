@@ -111,6 +111,37 @@ class ExecutorTest {
     assertThat(compiled.get()).isEqualTo(before);
   }
 
+  /** As in a decoder that was merged of one with and one without a past. */
+  @Test
+  void branchesAreCompiledOnceForInputsOfAnySize() {
+    ModelBuilder then = new ModelBuilder(17);
+    then.node("Relu", List.of("x"), List.of("a")).output("a", DataType.FLOAT, "n", "3");
+    ModelBuilder otherwise = new ModelBuilder(17);
+    otherwise.node("Neg", List.of("x"), List.of("b")).output("b", DataType.FLOAT, "n", "3");
+    byte[] model =
+        new ModelBuilder(17)
+            .input("x", DataType.FLOAT, "n", "3")
+            .input("c", DataType.BOOL, "1")
+            .node(
+                "If",
+                List.of("c"),
+                List.of("y"),
+                "then_branch",
+                then.proto().getGraph(),
+                "else_branch",
+                otherwise.proto().getGraph())
+            .output("y", DataType.FLOAT)
+            .build();
+    Executor executor = executor(model);
+    for (int n = 2; n < 6; n++) {
+      for (int c = 0; c < 2; c++) {
+        Tensor condition = Tensor.of(DataType.BOOL, new byte[] {(byte) c}, 1);
+        compare(executor, model, feeds("x", random(n, DataType.FLOAT, n, 3), "c", condition));
+      }
+    }
+    assertThat(compiled.get()).isEqualTo(2);
+  }
+
   @Test
   void takesSizesOfZeroAndOne() {
     byte[] model =

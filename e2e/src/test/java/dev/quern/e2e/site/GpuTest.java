@@ -117,6 +117,30 @@ class GpuTest {
       })()\
       """;
 
+  /** Writes texts until it is decided who writes the tokens, and then another. */
+  private static final String CHOOSE =
+      """
+      (async () => {
+        const { pipeline } = await import('/quern.js');
+        const generate = await pipeline('text-generation', 'MODEL', { device: 'auto', tune: false });
+        const { session } = generate;
+        const write = async () => (await generate([9, 3, 4, 5, 6, 7, 3, 4], { maxNewTokens: 12 })).tokens.join();
+        const answer = { texts: [] };
+        try {
+          const end = performance.now() + 60000;
+          while (!session.capabilities.gpu.measured && performance.now() < end) answer.texts.push(await write());
+          answer.measured = session.capabilities.gpu.measured;
+          const devices = [];
+          session.addEventListener('latency', ({ detail }) => devices.push(detail.device));
+          answer.texts.push(await write());
+          answer.devices = [...new Set(devices.slice(1))];
+          return answer;
+        } finally {
+          await generate.release();
+        }
+      })()\
+      """;
+
   private static final Map<Adapter, Browser> LAUNCHED = new EnumMap<>(Adapter.class);
 
   private final Adapter adapter;
@@ -265,6 +289,28 @@ class GpuTest {
       assertThat(answer.get("again").asString()).isEqualTo(text);
       assertThat(answer.get("wrong").asString()).startsWith("input: ").contains("1000");
       assertThat(answer.get("gpu").asBoolean()).isTrue();
+      assertThat(page.errors()).isEmpty();
+    } finally {
+      front.withdraw(path);
+    }
+  }
+
+  /** Where both may write, tokens are timed on both. */
+  @Test
+  void theFasterWritesTheTokens() {
+    String path = Front.PREFIX + "decoder.onnx";
+    Front front = Site.front(true);
+    front.serve(path, "application/octet-stream", CopyingDecoder.file(), Map.of());
+    try (Page page = browser.open(front.origin() + "/embed/index.html")) {
+      String told = page.evaluate(CHOOSE.replace("MODEL", path), Duration.ofMinutes(2));
+      JsonNode answer = JsonMapper.shared().readTree(told);
+      assertThat(answer.get("texts").valueStream().map(JsonNode::asString))
+          .containsOnly("5,6,7,3,4,5,6,7,3,4,5,6");
+      JsonNode measured = answer.get("measured").get(0);
+      assertThat(measured.get("cpu").asDouble()).isPositive();
+      assertThat(measured.get("gpu").asDouble()).isPositive();
+      String device = measured.get("winner").asString().equals("gpu") ? "webgpu" : "wasm";
+      assertThat(answer.get("devices").toString()).isEqualTo("[\"" + device + "\"]");
       assertThat(page.errors()).isEmpty();
     } finally {
       front.withdraw(path);
