@@ -19,6 +19,9 @@ final class MatmulShader {
   /** Whether rows of A, and of C and the extras, can be read and written four numbers at a time. */
   private final boolean wideA;
 
+  /** Whether A is i16, two to a word, the rows of whole words. */
+  private final boolean whole;
+
   private final boolean wideC;
   private final Array a;
 
@@ -44,12 +47,14 @@ final class MatmulShader {
   private MatmulShader(Shader.Builder shader, Matmul spec, boolean aligned) {
     this.spec = spec;
     boolean packed = spec.layout() == Layout.PANELS;
-    wideA = aligned && packed && spec.k() % 4 == 0;
+    whole = spec.format().isWhole();
+    wideA = aligned && packed && !whole && spec.k() % 4 == 0;
     wideC = aligned && packed && spec.n() % 4 == 0;
     int aBytes = wideA ? 16 : 4;
     int bBytes = packed ? 16 : 4;
     int cBytes = wideC ? 16 : 4;
-    a = shader.read("a", wideA ? Type.VEC4F : Type.F32, MatmulKernel.A);
+    Type left = whole ? Type.U32 : wideA ? Type.VEC4F : Type.F32;
+    a = shader.read("a", left, MatmulKernel.A);
     boolean full = spec.format().kind() == WeightFormat.Kind.F32;
     narrow = full ? null : NarrowWeights.of(shader, spec);
     b = full ? shader.read("b", packed ? Type.VEC4F : Type.F32, MatmulKernel.B) : null;
@@ -157,6 +162,9 @@ final class MatmulShader {
 
     @Override
     public Expr row(Code code, Expr row) {
+      if (whole) {
+        return aFrom.plus(row.times((spec.k() + 1) / 2));
+      }
       return aFrom.plus(row.times(wideA ? k.over(4) : k));
     }
 
@@ -165,14 +173,28 @@ final class MatmulShader {
       if (wideA) {
         return a.at(row.plus(at.over(4)));
       }
-      boolean whole = spec.k() > 0 && spec.k() % 4 == 0;
+      if (whole) {
+        return pairs(code, row, at);
+      }
+      boolean even = spec.k() > 0 && spec.k() % 4 == 0;
       List<Expr> parts = new ArrayList<>();
       for (int q = 0; q < 4; q++) {
         Expr index = at.plus(q);
         Expr value = a.at(row.plus(index));
-        parts.add(q == 0 || whole ? value : guarded(code, index.lt(k), value));
+        parts.add(q == 0 || even ? value : guarded(code, index.lt(k), value));
       }
       return Expr.make(Type.VEC4F, parts.toArray(Expr[]::new));
+    }
+
+    /** Four i16 of a row as f32; behind an odd one is a 0, behind the last what no weight meets. */
+    private Expr pairs(Code code, Expr row, Expr at) {
+      Expr[] parts = new Expr[4];
+      for (int i = 0; i < 2; i++) {
+        Expr word = code.let("two", a.at(row.plus(at.over(2)).plus(i)));
+        parts[2 * i] = NarrowWeights.integer(word.shift("<<", 16), 16);
+        parts[2 * i + 1] = NarrowWeights.integer(word, 16);
+      }
+      return Expr.make(Type.VEC4F, parts);
     }
 
     TiledProduct.Right right() {

@@ -1,6 +1,5 @@
 package dev.quern.wgsl;
 
-import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec.Matmul;
 import dev.quern.kernel.MatmulKernel;
 import dev.quern.kernel.WeightFormat;
@@ -10,7 +9,8 @@ import java.util.List;
 
 /**
  * Packed weights of fewer than 32 bits, made f32 as they are read; see {@link WeightFormat} for how
- * they lie. What the CPU's kernels may round to 8 bits on the other side stays f32 here.
+ * they lie. Products of whole numbers are summed in f32, which is exact below 2^24. What the CPU's
+ * kernels may round to 8 bits on the other side stays f32 here.
  */
 final class NarrowWeights implements TiledProduct.Right {
   private final WeightFormat format;
@@ -25,19 +25,16 @@ final class NarrowWeights implements TiledProduct.Right {
     this.from = from;
   }
 
-  /** Throws for weights that no shader reads. */
-  static void require(Matmul spec) {
-    WeightFormat format = spec.format();
-    if (format.kind() != Kind.F32 && !format.isNarrow()) {
-      throw new KernelException("no shader multiplies weights of " + format.label());
-    }
-  }
-
   /** Declares the weights of a product. */
   static NarrowWeights of(Shader.Builder shader, Matmul spec) {
     WeightFormat format = spec.format();
-    // Zero points make blocks that are no whole vectors.
-    Type element = format.zeros() ? Type.U32 : Type.VEC4U;
+    Type element =
+        switch (format.kind()) {
+          case I8 -> Type.VEC2U;
+          // Zero points make blocks that are no whole vectors.
+          case BLOCKS -> format.zeros() ? Type.U32 : Type.VEC4U;
+          default -> Type.VEC4U;
+        };
     Array b = shader.read("b", element, MatmulKernel.B);
     Expr from = shader.scaled("b_at", MatmulKernel.B, element.bytes());
     return new NarrowWeights(format, spec.k(), b, from);
@@ -54,8 +51,29 @@ final class NarrowWeights implements TiledProduct.Right {
       }
       return halves(code, words[0], words[1]);
     }
-    Block block = new Block(code, panel, at);
-    return block.number(0);
+    if (format.isWhole()) {
+      Expr pair = pair(code, panel, at.over(2));
+      return whole(code, pair, at.rem(2));
+    }
+    return new Block(code, panel, at).number(0);
+  }
+
+  /** Whole numbers of one of two depths: bytes or halves of words, those of a column together. */
+  private Expr whole(Code code, Expr pair, Expr second) {
+    int bits = format.kind() == Kind.I8 ? 8 : 16;
+    Expr up = code.let("up", Expr.u32(32 - bits).minus(second.times(bits)));
+    Expr[] columns = new Expr[4];
+    for (int q = 0; q < 4; q++) {
+      Expr word = bits == 8 ? pair.lane(q / 2) : pair.lane(q);
+      Expr by = bits == 8 && q % 2 == 1 ? up.minus(Expr.u32(16)) : up;
+      columns[q] = integer(word.shift("<<", by), bits);
+    }
+    return Expr.make(Type.VEC4F, columns);
+  }
+
+  /** The signed number in the upper bits of a word, as f32. */
+  static Expr integer(Expr word, int bits) {
+    return Expr.make(Type.F32, word.bitcast(Type.I32).shift(">>", 32 - bits));
   }
 
   @Override
@@ -69,6 +87,14 @@ final class NarrowWeights implements TiledProduct.Right {
       }
       return four;
     }
+    if (format.isWhole()) {
+      for (int i = 0; i < 2; i++) {
+        Expr pair = pair(code, panel, at.over(2).plus(i));
+        four.add(whole(code, pair, Expr.u32(0)));
+        four.add(whole(code, pair, Expr.u32(1)));
+      }
+      return four;
+    }
     Block block = new Block(code, panel, at);
     for (int q = 0; q < 4; q++) {
       four.add(block.number(q));
@@ -76,7 +102,7 @@ final class NarrowWeights implements TiledProduct.Right {
     return four;
   }
 
-  /** Two depths are one vector. */
+  /** Two depths lie together. */
   private Expr pair(Code code, Expr panel, Expr number) {
     return code.let("pair", b.at(from.plus(panel.times((k + 1) / 2)).plus(number)));
   }

@@ -28,7 +28,8 @@ final class RowShaders {
     this.meeting = meeting;
   }
 
-  private static void main(Shader.Builder shader, BiConsumer<RowShaders, Expr> body) {
+  /** The entry point: the body is given the number of its workgroup's row. */
+  static void main(Shader.Builder shader, BiConsumer<RowShaders, Expr> body) {
     Expr rows = shader.word("rows", Shader.Sizes::items);
     Array meeting = shader.shared("meeting", Type.F32, INVOCATIONS);
     shader.main(
@@ -41,8 +42,27 @@ final class RowShaders {
         });
   }
 
+  Code code() {
+    return code;
+  }
+
+  /** What one of the invocations does. */
+  void once(Runnable body) {
+    code.ifThen(self.local().eq(Expr.u32(0)), body);
+  }
+
+  /** The least of what invocations find along a row, and 0. */
+  Expr least(String label, Expr columns, Function<Expr, Expr> value) {
+    return join(label, Expr.f32(0), columns, value, (a, b) -> Expr.call("min", a, b));
+  }
+
+  /** The largest, and 0. */
+  Expr most(String label, Expr columns, Function<Expr, Expr> value) {
+    return join(label, Expr.f32(0), columns, value, (a, b) -> Expr.call("max", a, b));
+  }
+
   /** Walks along a row. */
-  private void each(Expr columns, java.util.function.Consumer<Expr> body) {
+  void each(Expr columns, java.util.function.Consumer<Expr> body) {
     code.loop("i", self.local(), columns, Expr.u32(INVOCATIONS), body);
   }
 

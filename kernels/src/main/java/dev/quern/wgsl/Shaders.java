@@ -74,7 +74,6 @@ public final class Shaders {
     }
     return switch (spec) {
       case KernelSpec.Matmul matmul -> {
-        NarrowWeights.require(matmul);
         yield choice.rows() > 0
             ? MatmulShader.thin(matmul, choice.rows(), choice.aligned())
             : MatmulShader.tiled(matmul, choice.schedule(), choice.aligned());
@@ -108,8 +107,8 @@ public final class Shaders {
       case KernelSpec.Pool pool -> WindowShaders.pool(pool);
       case KernelSpec.CumSum sum -> ScanShader.of(sum);
       case KernelSpec.Iota iota -> MoveShaders.iota(iota);
-      case KernelSpec.Range range -> throw none(spec);
-      case KernelSpec.Quantize quantize -> throw none(spec);
+      case KernelSpec.Range range -> QuantizeShaders.range(range);
+      case KernelSpec.Quantize quantize -> QuantizeShaders.quantize(quantize);
       case KernelSpec.QuantizeBlocks quantize -> throw none(spec);
       case KernelSpec.IntegerMatmul product -> throw none(spec);
     };

@@ -230,6 +230,9 @@ class ShaderTest {
       return blocks(weight);
     }
     assertThat(weight.parts()).as("parts of a weight").hasSize(1);
+    if (weight.format().isWhole()) {
+      return wholes(weight);
+    }
     if (weight.format().kind() == WeightFormat.Kind.F16) {
       return halves(raw, weight.k());
     }
@@ -259,6 +262,32 @@ class ShaderTest {
         int turned = x & 0x8000 | (x & 7) << 12 | (x >> 10 & 31) << 7 | x >> 3 & 0x7f;
         int vector = column / 4 * ((k + 1) / 2) + row / 2;
         out.putShort(16 * vector + 8 * (row % 2) + 2 * (column % 4), (short) turned);
+      }
+    }
+    return bytes;
+  }
+
+  /** Pairs of rows of four columns, less the zero points. */
+  private static byte[] wholes(Weight weight) {
+    Bytes raw = weight.parts().getFirst().data();
+    boolean unsigned = weight.parts().getFirst().type() == DataType.UINT8;
+    int k = weight.k();
+    int n = (int) (raw.size() / k);
+    int each = weight.format() == WeightFormat.I8 ? 1 : 2;
+    byte[] bytes = new byte[padded((n + 3L) / 4 * ((k + 1) / 2) * 8 * each)];
+    ByteBuffer out = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    for (int column = 0; column < n; column++) {
+      for (int row = 0; row < k; row++) {
+        byte number =
+            raw.get(weight.transposed() ? (long) column * k + row : (long) row * n + column);
+        byte zero = weight.zeros().getFirst()[column];
+        int value = unsigned ? (number & 0xff) - (zero & 0xff) : number - zero;
+        int at = (column / 4 * ((k + 1) / 2) + row / 2) * 8 + column % 4 * 2 + row % 2;
+        if (each == 1) {
+          out.put(at, (byte) value);
+        } else {
+          out.putShort(2 * at, (short) value);
+        }
       }
     }
     return bytes;
@@ -388,6 +417,43 @@ class ShaderTest {
       cases.add(plan(model, tolerance));
     }
     check(cases, "Matmul");
+  }
+
+  /** A rounded by the range of the tensor or of its row, weights of 8 bits with zero points. */
+  @Test
+  void productsOfWholeNumbers() {
+    List<Case> cases = new ArrayList<>();
+    for (int seed = 0; seed < 40; seed++) {
+      Model model = new Model(seed);
+      Random random = model.random;
+      int k = pick(random, SIZES);
+      int n = pick(random, SIZES);
+      model.input("x", 1, pick(random, 1, 3, 33, 130), k);
+      boolean signed = random.nextBoolean();
+      byte[] numbers = new byte[k * n];
+      random.nextBytes(numbers);
+      DataType type = signed ? DataType.INT8 : DataType.UINT8;
+      byte zero = signed ? 0 : random.nextBoolean() ? (byte) 128 : 77;
+      model.builder.constant("w", ModelBuilder.raw(type, numbers, k, n));
+      model.builder.constant("wz", ModelBuilder.raw(type, new byte[] {zero}));
+      model.builder.constant("ws", new long[] {}, 0.01f);
+      if (seed % 2 == 0) {
+        model.node("DequantizeLinear", List.of("w", "ws", "wz"));
+        model.node("MatMul", List.of("x", model.at));
+      } else {
+        model.builder.node("DynamicQuantizeLinear", List.of("x"), List.of("q", "s", "z"));
+        model.node("MatMulInteger", List.of("q", "w", "z", "wz"));
+        model.node("Cast", List.of(model.at), "to", 1L);
+        model.builder.node("Mul", List.of("s", "ws"), List.of("scale"));
+        model.node("Mul", List.of(model.at, "scale"));
+      }
+      if (random.nextBoolean()) {
+        model.node("Add", List.of(model.at, model.weights(n)));
+      }
+      // A number that lies between two steps is rounded either way.
+      cases.add(plan(model, 0.06));
+    }
+    check(cases, "Matmul", "Quantize", "Range");
   }
 
   @Test

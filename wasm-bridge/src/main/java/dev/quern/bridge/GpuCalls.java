@@ -46,7 +46,9 @@ public final class GpuCalls {
       }
       boolean rounds = false;
       for (Step step : wasm.runner().plan().steps()) {
-        rounds |= step.kernel() instanceof KernelSpec.QuantizeBlocks;
+        rounds |=
+            step.kernel() instanceof KernelSpec.QuantizeBlocks
+                || step.kernel() instanceof KernelSpec.Quantize;
       }
       return Reply.object("refused", null, "rounds", rounds);
     });

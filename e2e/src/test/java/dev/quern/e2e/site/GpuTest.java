@@ -21,6 +21,8 @@ import dev.quern.e2e.models.LlamaGraph;
 import dev.quern.e2e.models.Models;
 import dev.quern.e2e.oracle.MiniLm;
 import dev.quern.e2e.oracle.Oracle;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -29,6 +31,7 @@ import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
@@ -262,6 +265,30 @@ class GpuTest {
       JsonNode gpu = model.describe().get("gpu");
       assertThat(gpu.get("onCpu")).isEmpty();
       assertThat(gpu.get("dispatches").asInt()).isLessThanOrEqualTo(60);
+    }
+  }
+
+  /** Rounding to 8 bits, too, is the GPU's work. */
+  @Test
+  void miniLmOfEightBitsAgrees() throws Exception {
+    assumeTrue(adapter == Adapter.OPENGL_ES, "one adapter shows it");
+    byte[] file = resource("/all-minilm-l6-v2-q.onnx");
+    try (Harness harness = Site.harness(browser, true);
+        Oracle oracle = new Oracle(file);
+        Harness.Loaded model = harness.session("all-MiniLM-L6-v2-int8", options())) {
+      Map<String, TensorData> inputs = AgreementTest.inputs(2, 19);
+      TensorData hidden = onGpu(model, inputs).tensors().values().iterator().next();
+      TensorData wanted = oracle.run(inputs).values().iterator().next();
+      TensorData mask = inputs.get("attention_mask");
+      assertThat(AgreementTest.difference(MiniLm.pool(hidden, mask), MiniLm.pool(wanted, mask)))
+          .isLessThan(0.03);
+      assertThat(model.describe().get("gpu").get("onCpu")).isEmpty();
+    }
+  }
+
+  private static byte[] resource(String name) throws IOException {
+    try (InputStream in = Objects.requireNonNull(GpuTest.class.getResourceAsStream(name), name)) {
+      return in.readAllBytes();
     }
   }
 
