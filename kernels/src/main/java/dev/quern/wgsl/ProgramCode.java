@@ -89,8 +89,8 @@ final class ProgramCode {
         yield Float.isNaN(value) || Float.isInfinite(value) ? null : like(value);
       }
       case BOOL -> vector ? Expr.make(Type.VEC4B, Expr.bool(number != 0)) : Expr.bool(number != 0);
-      case INT32 -> Expr.i32((int) number);
-      case UINT32 -> Expr.u32((long) number);
+      case INT32, INT16, INT8 -> Expr.i32((int) number);
+      case UINT32, UINT16, UINT8 -> Expr.u32((long) number);
       case INT64 -> {
         long value = (long) number;
         yield Expr.make(

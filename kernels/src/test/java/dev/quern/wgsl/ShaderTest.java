@@ -504,6 +504,13 @@ class ShaderTest {
         cases.add(plan(model.node(op, List.of("x", "y")), 1e-6));
       }
     }
+    // What was rounded to 8 bits, made f32 by a number that is known.
+    byte[] numbers = new byte[35];
+    new Random(4).nextBytes(numbers);
+    Model bytes = new Model(10).input("x", Tensor.of(DataType.UINT8, numbers, 5, 7));
+    bytes.builder.constant("scale", new long[] {}, 0.5f);
+    bytes.builder.constant("zero", ModelBuilder.raw(DataType.UINT8, new byte[] {7}));
+    cases.add(plan(bytes.node("DequantizeLinear", List.of("x", "scale", "zero")), 1e-6));
     Model bools = new Model(9).input("x", 4, 7).input("y", 7);
     bools.node("Less", List.of("x", "y"));
     cases.add(plan(bools.node("Where", List.of(bools.at, "x", "y")), 0));
