@@ -345,9 +345,12 @@ public final class Verifier {
     Shape q = shape(node, 0);
     Shape k = shape(node, 1);
     Shape v = shape(node, 2);
-    demand(q.rank() == 3 && k.rank() == 3 && v.rank() == 3 && shape.rank() == 3, "wrong rank");
     Dim heads = Dim.of(node.integer("heads", 0));
     demand(heads.constant() > 0, "there are no heads");
+    q = joined(node, 0, q, heads);
+    k = joined(node, 1, k, heads);
+    v = joined(node, 2, v, heads);
+    demand(shape.rank() == 3, "wrong rank");
     same(q.dim(2), k.dim(2));
     same(k.dim(1), v.dim(1));
     same(q.dim(2), q.dim(2).dividedBy(heads).times(heads));
@@ -359,6 +362,16 @@ public final class Verifier {
       broadcasts(shape(node, 3), new Shape(List.of(q.dim(0), heads, q.dim(1), k.dim(1))));
       demand(type(node, 3) == DataType.FLOAT, "the mask is not f32");
     }
+  }
+
+  /** The shape of an operand of attention with its heads side by side. */
+  private static Shape joined(Node node, int index, Shape shape, Dim heads) {
+    if ((node.integer("apart", 0) >> index & 1) == 0) {
+      demand(shape.rank() == 3, "wrong rank");
+      return shape;
+    }
+    demand(shape.rank() == 4 && shape.dim(1).equals(heads), "wrong heads");
+    return new Shape(List.of(shape.dim(0), shape.dim(2), shape.dim(3).times(heads)));
   }
 
   private Shape reduced(Node node) {

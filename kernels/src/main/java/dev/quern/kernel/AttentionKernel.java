@@ -18,8 +18,8 @@ import java.util.Map;
 /**
  * Attention of one head at a time: an item is a block of queries of a head of a sequence. The
  * head's K is packed into the thread's scratch in panels of four keys, as weights are, and its V
- * row after row; then a few rows of Q at a time give a few rows of scores there, their softmax, and
- * their product with V. The score matrix never exists as a whole.
+ * row after row, unless it lies so already; then a few rows of Q at a time give a few rows of
+ * scores there, their softmax, and their product with V. The score matrix never exists as a whole.
  *
  * <p>Scratch, for {@code s} keys rounded up to a multiple of 8: K {@code [s/4][depth][4]}, V {@code
  * [s][depthV]}, scores {@code [ROWS][s]}, and one over the sum of each row.
@@ -48,12 +48,18 @@ public final class AttentionKernel {
   /** Blocks of {@link #QUERIES} queries in a sequence. */
   public static final int BLOCKS = 11;
 
-  /** The mask's address and its bytes a sequence, a head, a row of queries; 0 broadcasts. */
-  public static final int MASK = 12;
+  /** Bytes from one head of a sequence to the next. */
+  public static final int Q_HEAD = 12;
 
-  public static final int MASK_BATCH = 13;
-  public static final int MASK_HEAD = 14;
-  public static final int MASK_ROW = 15;
+  public static final int K_HEAD = 13;
+  public static final int V_HEAD = 14;
+
+  /** The mask's address and its bytes a sequence, a head, a row of queries; 0 broadcasts. */
+  public static final int MASK = 15;
+
+  public static final int MASK_BATCH = 16;
+  public static final int MASK_HEAD = 17;
+  public static final int MASK_ROW = 18;
 
   /** Rows of Q that share a pass over K and V: 6 by 8 fits the 15 registers of V8 on x64. */
   public static final int ROWS = 6;
@@ -302,17 +308,23 @@ public final class AttentionKernel {
       Rows.items(
           code,
           () -> {
-            head(Q, Q_BATCH, spec.depth(), q);
-            head(K, K_BATCH, spec.depth(), k);
-            head(V, V_BATCH, spec.depthV(), v);
-            head(OUT, OUT_BATCH, spec.depthV(), out);
+            head(Q, Q_BATCH, Q_HEAD, q);
+            head(K, K_BATCH, K_HEAD, k);
+            head(V, V_BATCH, V_HEAD, v);
+            batch(OUT, OUT_BATCH);
+            headIndex();
+            code.i32(spec.depthV() * 4).op(I32_MUL, I32_ADD).set(out);
             if (spec.mask()) {
               batch(MASK, MASK_BATCH);
               headIndex();
               Rows.arg(code, MASK_HEAD).op(I32_MUL, I32_ADD).set(mask);
             }
             packKeys();
-            copyValues();
+            if (spec.vRow() == spec.depthV()) {
+              code.get(v).set(values);
+            } else {
+              copyValues();
+            }
             code.get(code.parameter(1));
             Rows.arg(code, BLOCKS).op(I32_REM_U).i32(QUERIES).op(I32_MUL).tee(i);
             code.i32(QUERIES).op(I32_ADD).tee(end).get(sq);
@@ -339,10 +351,10 @@ public final class AttentionKernel {
       Rows.arg(code, stride).op(I32_MUL, I32_ADD);
     }
 
-    private void head(int pointer, int stride, int floats, Local target) {
+    private void head(int pointer, int stride, int step, Local target) {
       batch(pointer, stride);
       headIndex();
-      code.i32(floats * 4).op(I32_MUL, I32_ADD).set(target);
+      Rows.arg(code, step).op(I32_MUL, I32_ADD).set(target);
     }
 
     /** K {@code [sk, depth]} to panels {@code [depth][4]}; keys beyond the last repeat it. */

@@ -14,73 +14,91 @@ import java.util.List;
 final class AttentionLowering {
   private AttentionLowering() {}
 
-  static void lower(Planner planner, Node node) {
-    int heads = (int) node.integer("heads", 1);
-    String q = node.inputs().get(0);
-    String k = node.inputs().get(1);
-    String v = node.inputs().get(2);
-    planner.needFloat(q);
-    Shape qShape = planner.shape(q);
-    Shape kShape = planner.shape(k);
-    Shape vShape = planner.shape(v);
-    if (!qShape.dim(-1).isConstant() || !vShape.dim(-1).isConstant()) {
+  /**
+   * An operand.
+   *
+   * @param length rows of a sequence
+   * @param depth floats of a head
+   * @param row floats from one row to the next
+   * @param head bytes from one head of a sequence to the next
+   */
+  private record Operand(View view, Dim batch, Dim length, int depth, int row, Dim head) {
+    /** Bytes from one sequence to the next. */
+    Dim sequence(boolean apart, int heads) {
+      return apart ? head.times(Dim.of(heads)) : length.times(Dim.of(row * 4L));
+    }
+  }
+
+  private static boolean isApart(Node node, int index) {
+    return (node.integer("apart", 0) >> index & 1) != 0;
+  }
+
+  private static Operand operand(Planner planner, Node node, int index, int heads) {
+    String name = node.inputs().get(index);
+    planner.needFloat(name);
+    Shape shape = planner.shape(name);
+    if (!shape.dim(-1).isConstant()) {
       throw new KernelException("the width of its operands is known at run time only");
     }
-    int width = (int) qShape.dim(-1).constant();
-    int widthV = (int) vShape.dim(-1).constant();
-    int depth = width / heads;
-    int depthV = widthV / heads;
-    if (depth % 4 != 0 || depthV % 4 != 0) {
+    int width = (int) shape.dim(-1).constant();
+    boolean apart = isApart(node, index);
+    int depth = apart ? width : width / heads;
+    if (depth % 4 != 0) {
       throw new KernelException(
-          "its heads hold "
-              + depth
-              + " and "
-              + depthV
-              + " floats; the kernel needs multiples of 4");
+          "its heads hold " + depth + " floats; the kernel needs multiples of 4");
     }
-    View qView = planner.strided(q);
-    View kView = planner.strided(k);
-    View vView = planner.strided(v);
-    int qRow = row(qView, width);
-    int kRow = row(kView, width);
-    int vRow = row(vView, widthV);
-    Dim batch = qShape.dim(0);
-    Dim sq = qShape.dim(1);
-    Dim sk = kShape.dim(1);
+    if (apart) {
+      Dim length = shape.dim(2);
+      Dim head = length.times(Dim.of(depth * 4L));
+      return new Operand(planner.view(name), shape.dim(0), length, depth, depth, head);
+    }
+    View view = planner.strided(name);
+    int row = view.rowFloats() == 0 ? width : view.rowFloats();
+    return new Operand(view, shape.dim(0), shape.dim(1), depth, row, Dim.of(depth * 4L));
+  }
+
+  static void lower(Planner planner, Node node) {
+    int heads = (int) node.integer("heads", 1);
+    List<Operand> operands = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      operands.add(operand(planner, node, i, heads));
+    }
+    Operand q = operands.get(0);
+    Operand k = operands.get(1);
+    Operand v = operands.get(2);
+    int widthV = v.depth * heads;
+    Dim batch = q.batch;
+    Dim sq = q.length;
+    Dim sk = k.length;
     boolean mask = node.has(3);
     List<Arg> maskArgs = mask ? mask(planner, node, batch, heads, sq, sk) : List.of();
     View out = planner.define(node.output());
     List<Arg> args = new ArrayList<>();
-    args.add(qView.address());
-    args.add(kView.address());
-    args.add(vView.address());
+    operands.forEach(operand -> args.add(operand.view.address()));
     args.add(out.address());
     args.add(Arg.number(sq));
     args.add(Arg.number(sk));
     args.add(Arg.number(heads));
-    args.add(Arg.number(sq.times(Dim.of(qRow * 4L))));
-    args.add(Arg.number(sk.times(Dim.of(kRow * 4L))));
-    args.add(Arg.number(sk.times(Dim.of(vRow * 4L))));
+    for (int i = 0; i < 3; i++) {
+      args.add(Arg.number(operands.get(i).sequence(isApart(node, i), heads)));
+    }
     args.add(Arg.number(sq.times(Dim.of(widthV * 4L))));
     Dim blocks = AttentionKernel.blocks(sq);
     args.add(Arg.number(blocks));
+    operands.forEach(operand -> args.add(Arg.number(operand.head)));
     args.addAll(maskArgs);
     Dim matrices = batch.times(Dim.of(heads));
     Dim pairs = matrices.times(sq).times(sk);
     planner.step(
         node.name(),
         new KernelSpec.Attention(
-            depth, depthV, qRow, kRow, vRow, widthV, (float) node.real("scale", 1), mask),
+            q.depth, v.depth, q.row, k.row, v.row, widthV, (float) node.real("scale", 1), mask),
         args,
         new Work.Items(
             matrices.times(blocks),
-            sq.min(Dim.of(AttentionKernel.QUERIES)).times(sk).times(Dim.of(depth))),
-        AttentionKernel.scratch(depth, depthV, sk),
-        pairs.times(Dim.of(2L * (depth + depthV))));
-  }
-
-  private static int row(View view, int width) {
-    return view.rowFloats() == 0 ? width : view.rowFloats();
+            sq.min(Dim.of(AttentionKernel.QUERIES)).times(sk).times(Dim.of(q.depth))),
+        AttentionKernel.scratch(q.depth, v.depth, sk),
+        pairs.times(Dim.of(2L * (q.depth + v.depth))));
   }
 
   /** The mask's address and strides; it is expanded where it broadcasts along the keys. */

@@ -364,7 +364,8 @@ final class Lowering {
         return false;
       }
     }
-    if (!shape.dim(-1).isConstant() || planner.isOutput(node.output())) {
+    boolean rows = shape.rank() == 3 && shape.dim(-1).isConstant();
+    if (!rows || planner.isOutput(node.output())) {
       return false;
     }
     for (Node reader : planner.consumers(node.output())) {

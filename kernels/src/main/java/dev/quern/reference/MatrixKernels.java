@@ -157,7 +157,8 @@ final class MatrixKernels {
   /**
    * {@code quern.Attention}: for each head, {@code softmax(scale · Q·Kᵀ + mask) · V}. Q is {@code
    * [b, sq, heads·d]}, K {@code [b, sk, heads·d]}, V {@code [b, sk, heads·dv]}, the mask broadcasts
-   * to {@code [b, heads, sq, sk]}. The result is {@code [b, sq, heads·dv]}.
+   * to {@code [b, heads, sq, sk]}. The result is {@code [b, sq, heads·dv]}. Of the operands whose
+   * bits {@code apart} has, the heads lie apart: {@code [b, heads, s, d]}.
    */
   static Tensor attention(Interpreter.Call call) {
     Node node = call.node();
@@ -167,10 +168,14 @@ final class MatrixKernels {
     int heads = (int) node.integer("heads", 1);
     double scale = node.real("scale", 1);
     int batch = (int) q.dims()[0];
-    int rows = (int) q.dims()[1];
-    int keys = (int) k.dims()[1];
-    int depth = (int) q.dims()[2] / heads;
-    int width = (int) v.dims()[2] / heads;
+    long apart = node.integer("apart", 0);
+    boolean qApart = (apart & 1) != 0;
+    boolean kApart = (apart & 2) != 0;
+    boolean vApart = (apart & 4) != 0;
+    int rows = (int) q.dims()[qApart ? 2 : 1];
+    int keys = (int) k.dims()[kApart ? 2 : 1];
+    int depth = qApart ? (int) q.dims()[3] : (int) q.dims()[2] / heads;
+    int width = vApart ? (int) v.dims()[3] : (int) v.dims()[2] / heads;
     int[] strides = new int[4];
     if (node.has(3)) {
       strides = Strided.broadcast(call.input(3).dims(), new long[] {batch, heads, rows, keys});
@@ -184,9 +189,9 @@ final class MatrixKernels {
     for (int b = 0; b < batch; b++) {
       for (int h = 0; h < heads; h++) {
         for (int i = 0; i < rows; i++) {
-          read(q, ((b * rows + i) * heads + h) * depth, query);
+          read(q, row(qApart, b, h, i, heads, rows) * depth, query);
           for (int j = 0; j < keys; j++) {
-            read(k, ((b * keys + j) * heads + h) * depth, key);
+            read(k, row(kApart, b, h, j, heads, keys) * depth, key);
             double sum = 0;
             for (int p = 0; p < depth; p++) {
               sum += query[p] * key[p];
@@ -200,7 +205,7 @@ final class MatrixKernels {
           RowKernels.softmax(scores);
           Arrays.fill(sums, 0);
           for (int j = 0; j < keys; j++) {
-            read(v, ((b * keys + j) * heads + h) * width, value);
+            read(v, row(vApart, b, h, j, heads, keys) * width, value);
             for (int p = 0; p < width; p++) {
               sums[p] += scores[j] * value[p];
             }
@@ -210,5 +215,10 @@ final class MatrixKernels {
       }
     }
     return result;
+  }
+
+  /** The number of a head's row, of heads apart or side by side. */
+  private static int row(boolean apart, int batch, int head, int at, int heads, int rows) {
+    return apart ? (batch * heads + head) * rows + at : (batch * rows + at) * heads + head;
   }
 }

@@ -23,7 +23,8 @@ final class Alignment {
       case KernelSpec.Matmul matmul -> matmul(matmul, sizes);
       case KernelSpec.Attention attention ->
           all(sizes, VECTOR, AttentionKernel.Q, 4)
-              && all(sizes, VECTOR, AttentionKernel.Q_BATCH, 4);
+              && all(sizes, VECTOR, AttentionKernel.Q_BATCH, 4)
+              && all(sizes, VECTOR, AttentionKernel.Q_HEAD, 3);
       case KernelSpec.Conv conv ->
           all(sizes, VECTOR, ConvKernel.X, 3)
               && all(sizes, VECTOR, ConvKernel.X_IMAGE, 2)

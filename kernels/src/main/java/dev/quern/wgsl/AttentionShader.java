@@ -34,6 +34,10 @@ final class AttentionShader {
   private final Expr sk;
   private final Expr[] at = new Expr[4];
   private final Expr[] batch = new Expr[4];
+
+  /** From one head of a sequence to the next. */
+  private final Expr[] step = new Expr[4];
+
   private Expr maskAt;
   private final Expr[] maskStep = new Expr[3];
 
@@ -51,6 +55,10 @@ final class AttentionShader {
     for (int i = 0; i < 4; i++) {
       at[i] = shader.scaled(names[i] + "_at", AttentionKernel.Q + i, 16);
       batch[i] = shader.scaled(names[i] + "_batch", AttentionKernel.Q_BATCH + i, 16);
+      step[i] =
+          i < 3
+              ? shader.scaled(names[i] + "_head", AttentionKernel.Q_HEAD + i, 16)
+              : Expr.u32(spec.depthV() / 4);
     }
     sq = shader.number("sq", AttentionKernel.SQ);
     sk = shader.number("sk", AttentionKernel.SK);
@@ -101,7 +109,7 @@ final class AttentionShader {
     Expr row = code.let("row", Expr.call("min", query, sq.minus(Expr.u32(1))));
     Expr head = self.groupY();
     Expr sequence = self.groupZ();
-    Expr qFrom = code.let("q_from", from(0, sequence, row, spec.qRow()).plus(head.times(depth)));
+    Expr qFrom = code.let("q_from", from(0, sequence, row, spec.qRow()).plus(head.times(step[0])));
     List<Expr> left = new ArrayList<>();
     List<Variable> sums = new ArrayList<>();
     for (int i = 0; i < depth; i++) {
@@ -143,7 +151,7 @@ final class AttentionShader {
         inside,
         () -> {
           Expr to =
-              code.let("y_from", from(3, sequence, row, spec.outRow()).plus(head.times(depthV)));
+              code.let("y_from", from(3, sequence, row, spec.outRow()).plus(head.times(step[3])));
           for (int i = 0; i < depthV; i++) {
             code.store(out, to.plus(i), sums.get(i).over(sum));
           }
@@ -177,7 +185,7 @@ final class AttentionShader {
               () -> {
                 Expr index =
                     from(operand, self.groupZ(), key, floats)
-                        .plus(self.groupY().times(width))
+                        .plus(self.groupY().times(step[operand]))
                         .plus(i.rem(width));
                 code.set(value, array.at(index));
               });

@@ -45,6 +45,8 @@ class ArchitecturesTest {
     BERT(TextNets::bert, 2, 2, "padding added to the scores, places sliced from a constant"),
     ROBERTA(TextNets::roberta, 1, 1, "places counted by a running sum"),
     GPT2(TextNets::gpt2, 2, 2, "queries, keys and values of one product; Where by a triangle"),
+    GPT2_WITH_PAST(
+        TextNets::gpt2WithPast, 1, 1, "keys and values of earlier runs; Where, then padding added"),
     T5_ENCODER(TextNets::t5Encoder, 2, 2, "no scale; added are numbers chosen by distance"),
     BART_DECODER(TextNets::bartDecoder, 2, 2, "a triangle by Trilu; then an encoder's states"),
     LLAMA(

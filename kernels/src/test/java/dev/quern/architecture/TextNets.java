@@ -3,6 +3,7 @@ package dev.quern.architecture;
 import dev.quern.onnx.DataType;
 import dev.quern.reference.Tensor;
 import dev.quern.reference.Tensors;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Networks over texts and sounds. */
@@ -119,6 +120,53 @@ final class TextNets {
       x = n.add(x, mlp(n, n.norm(x, WIDTH)));
     }
     return n.give(n.op("MatMul", List.of(n.norm(x, WIDTH), n.weights(WIDTH, WORDS))));
+  }
+
+  /**
+   * The same with keys and values of earlier runs, as decoders are exported: rows of the triangle
+   * from the first new place, then padding added.
+   */
+  static Net gpt2WithPast() {
+    Net n = new Net(21);
+    int past = 5;
+    String ids = n.input("input_ids", Tensors.indices(1, WORDS, 2, 3), "batch", "length");
+    long[] present = {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1};
+    String mask = n.input("attention_mask", Tensor.of(present, 2, 8), "batch", "past + length");
+    String positions = n.input("position_ids", Tensors.indices(2, 8, 2, 3), "batch", "length");
+    String x = n.add(embedded(n, ids, WORDS), embedded(n, positions, PLACES));
+    byte[] triangle = new byte[PLACES * PLACES];
+    for (int i = 0; i < triangle.length; i++) {
+      triangle[i] = (byte) (i % PLACES <= i / PLACES ? 1 : 0);
+    }
+    String all = n.constant(Tensor.of(DataType.BOOL, triangle, 1, 1, PLACES, PLACES));
+    String padding = padding(n, mask);
+    List<String> given = new ArrayList<>();
+    for (String name : List.of("past.key", "past.value")) {
+      Tensor before = Tensors.random(name.length(), DataType.FLOAT, 2, HEADS, past, DEPTH);
+      String[] dims = {"batch", Integer.toString(HEADS), "past", Integer.toString(DEPTH)};
+      given.add(n.input(name, before, dims));
+    }
+    String normed = n.norm(x, WIDTH);
+    String q = n.split(n.linear(normed, WIDTH, WIDTH), HEADS, DEPTH);
+    List<String> grown = new ArrayList<>();
+    for (String before : given) {
+      String fresh = n.split(n.linear(normed, WIDTH, WIDTH), HEADS, DEPTH);
+      grown.add(n.op("Concat", List.of(before, fresh), "axis", -2L));
+    }
+    String scores = n.op("MatMul", List.of(q, n.turned(grown.getFirst())));
+    scores = n.op("Div", List.of(scores, n.scalar((float) Math.sqrt(DEPTH))));
+    String keys = n.op("Unsqueeze", List.of(n.size(grown.getFirst(), 2), n.longs(0)));
+    String queries = n.op("Unsqueeze", List.of(n.size(q, 2), n.longs(0)));
+    String first = n.op("Sub", List.of(keys, queries));
+    String rows = n.op("Slice", List.of(all, first, keys, n.longs(2)));
+    String seen = n.op("Slice", List.of(rows, n.longs(0), keys, n.longs(3)));
+    scores = n.op("Where", List.of(seen, scores, n.scalar(LOWEST)));
+    scores = n.add(scores, padding);
+    String y = n.joined(n.op("MatMul", List.of(n.softmax(scores), grown.getLast())), WIDTH);
+    x = n.add(x, n.linear(y, WIDTH, WIDTH));
+    x = n.add(x, mlp(n, n.norm(x, WIDTH)));
+    String logits = n.op("MatMul", List.of(n.norm(x, WIDTH), n.weights(WIDTH, WORDS)));
+    return n.give(logits, grown.getFirst(), grown.getLast());
   }
 
   /** Distances of places choose what is added to the scores, which have no scale. */

@@ -35,7 +35,10 @@ class AttentionKernelTest {
     FULL
   }
 
-  /** One attention on Q, K and V that are slices of the rows of one buffer. */
+  /**
+   * One attention on Q, K and V that are slices of the rows of one buffer, or on K and V whose
+   * heads lie apart.
+   */
   private static final class Case {
     final Random random;
     final int batch;
@@ -46,6 +49,7 @@ class AttentionKernelTest {
     final int depthV;
     final Mask mask;
     final Features features;
+    final boolean apart;
     final float scale;
     float[] q;
     float[] kv;
@@ -63,7 +67,8 @@ class AttentionKernelTest {
         int depth,
         int depthV,
         Mask mask,
-        Features features) {
+        Features features,
+        boolean apart) {
       this.random = random;
       this.batch = batch;
       this.heads = heads;
@@ -73,9 +78,10 @@ class AttentionKernelTest {
       this.depthV = depthV;
       this.mask = mask;
       this.features = features;
+      this.apart = apart;
       scale = (float) (1 / Math.sqrt(depth));
       q = KernelRig.random(random, batch * sq * qRow());
-      kv = KernelRig.random(random, batch * sk * kvRow());
+      kv = KernelRig.random(random, batch * sk * (heads * (depth + depthV) + (apart ? 0 : 1)));
       for (int i = 0; i < q.length; i++) {
         q[i] *= 4;
       }
@@ -110,9 +116,27 @@ class AttentionKernelTest {
       return heads * (depth + depthV) + 1;
     }
 
+    /** Where a key of a head begins. */
+    int keyAt(int b, int h, int j) {
+      return apart ? ((b * heads + h) * sk + j) * depth : (b * sk + j) * kvRow() + h * depth;
+    }
+
+    int valueAt(int b, int h, int j) {
+      return apart
+          ? batch * heads * sk * depth + ((b * heads + h) * sk + j) * depthV
+          : (b * sk + j) * kvRow() + heads * depth + h * depthV;
+    }
+
     Attention spec() {
       return new Attention(
-          depth, depthV, qRow(), kvRow(), kvRow(), heads * depthV + 2, scale, mask != Mask.NONE);
+          depth,
+          depthV,
+          qRow(),
+          apart ? depth : kvRow(),
+          apart ? depthV : kvRow(),
+          heads * depthV + 2,
+          scale,
+          mask != Mask.NONE);
     }
 
     float[] run() {
@@ -124,7 +148,7 @@ class AttentionKernelTest {
       float[] before = rig.read(out);
       rig.arg(AttentionKernel.Q, queries);
       rig.arg(AttentionKernel.K, rows);
-      rig.arg(AttentionKernel.V, rows.address() + heads * depth * 4);
+      rig.arg(AttentionKernel.V, rows.address() + valueAt(0, 0, 0) * 4);
       rig.arg(AttentionKernel.OUT, out);
       rig.args(
           AttentionKernel.SQ,
@@ -132,11 +156,16 @@ class AttentionKernelTest {
           sk,
           heads,
           sq * qRow() * 4,
-          sk * kvRow() * 4,
-          sk * kvRow() * 4,
+          (keyAt(1, 0, 0) - keyAt(0, 0, 0)) * 4,
+          (valueAt(1, 0, 0) - valueAt(0, 0, 0)) * 4,
           sq * outRow * 4);
       int blocks = (sq + AttentionKernel.QUERIES - 1) / AttentionKernel.QUERIES;
-      rig.args(AttentionKernel.BLOCKS, blocks);
+      rig.args(
+          AttentionKernel.BLOCKS,
+          blocks,
+          depth * 4,
+          (keyAt(0, 1, 0) - keyAt(0, 0, 0)) * 4,
+          (valueAt(0, 1, 0) - valueAt(0, 0, 0)) * 4);
       rig.arg(AttentionKernel.MASK, rig.input(4 * random.nextInt(4), masks));
       rig.args(AttentionKernel.MASK_BATCH, maskBatch, maskHead, maskRow);
       int scratch = (int) AttentionKernel.scratch(depth, depthV, Dim.of(sk)).constant();
@@ -158,9 +187,7 @@ class AttentionKernelTest {
     double score(int b, int h, int i, int j) {
       double sum = 0;
       for (int d = 0; d < depth; d++) {
-        sum +=
-            (double) q[(b * sq + i) * qRow() + h * depth + d]
-                * kv[(b * sk + j) * kvRow() + h * depth + d];
+        sum += (double) q[(b * sq + i) * qRow() + h * depth + d] * kv[keyAt(b, h, j) + d];
       }
       double masked =
           mask == Mask.NONE ? 0 : masks[(b * maskBatch + h * maskHead + i * maskRow) / 4 + j];
@@ -187,7 +214,7 @@ class AttentionKernelTest {
         for (int d = 0; d < depthV; d++) {
           double wanted = 0;
           for (int j = 0; j < sk; j++) {
-            wanted += p[j] / sum * kv[(b * sk + j) * kvRow() + heads * depth + h * depthV + d];
+            wanted += p[j] / sum * kv[valueAt(b, h, j) + d];
           }
           KernelRig.close(
               found[((b * sq + i) * heads + h) * depthV + d],
@@ -210,7 +237,8 @@ class AttentionKernelTest {
     Random random = new Random(length);
     for (Mask mask : Mask.values()) {
       Features features = random.nextBoolean() ? KernelRig.FMA : KernelRig.PLAIN;
-      new Case(random, 2, 3, length, length, 32, 32, mask, features).check();
+      new Case(random, 2, 3, length, length, 32, 32, mask, features, false).check();
+      new Case(random, 2, 3, length, length + 5, 32, 16, mask, features, true).check();
     }
   }
 
@@ -228,14 +256,15 @@ class AttentionKernelTest {
               4 * (1 + random.nextInt(9)),
               4 * (1 + random.nextInt(9)),
               Mask.values()[random.nextInt(4)],
-              random.nextBoolean() ? KernelRig.FMA : KernelRig.PLAIN)
+              random.nextBoolean() ? KernelRig.FMA : KernelRig.PLAIN,
+              random.nextBoolean())
           .check();
     }
   }
 
   @Test
   void passesNaNOnToItsOwnQueriesOnly() {
-    Case c = new Case(new Random(1), 1, 2, 9, 6, 8, 8, Mask.PER_KEY, KernelRig.FMA);
+    Case c = new Case(new Random(1), 1, 2, 9, 6, 8, 8, Mask.PER_KEY, KernelRig.FMA, false);
     // Query 4 of head 1.
     c.q[4 * c.qRow() + 8 + 3] = Float.NaN;
     c.check();
@@ -243,7 +272,8 @@ class AttentionKernelTest {
 
   @Test
   void doesNothingWithoutQueries() {
-    assertThat(new Case(new Random(1), 1, 2, 0, 6, 8, 8, Mask.NONE, KernelRig.FMA).run()).isEmpty();
+    assertThat(new Case(new Random(1), 1, 2, 0, 6, 8, 8, Mask.NONE, KernelRig.FMA, false).run())
+        .isEmpty();
   }
 
   @Test

@@ -749,6 +749,9 @@ class ShaderTest {
     args[AttentionKernel.K_BATCH] = 8L * sk * row;
     args[AttentionKernel.V_BATCH] = 8L * sk * row;
     args[AttentionKernel.OUT_BATCH] = 4L * sq * row;
+    for (int i = 0; i < 3; i++) {
+      args[AttentionKernel.Q_HEAD + i] = 4L * depth;
+    }
     int blocks = (sq + AttentionKernel.QUERIES - 1) / AttentionKernel.QUERIES;
     args[AttentionKernel.BLOCKS] = blocks;
     Integer[] buffers = new Integer[args.length];

@@ -29,12 +29,13 @@ import java.util.Map;
  *
  * The scale may be a product or quotient before or after the product, on either operand; the mask
  * may be absent, be added, or choose where scores are replaced by a low number; the transposes of k
- * may be one or two. Heads that were not split like this, as those that are turned by positions or
- * repeated, are brought side by side first, where there are as many keys as queries.
+ * may be one or two. Heads that were not split like this, as those that are turned by positions,
+ * are repeated, or stand behind those of earlier runs, stay apart.
  */
 final class AttentionPattern {
   private static final List<Long> SPLIT = List.of(0L, 2L, 1L, 3L);
   private static final List<Long> SPLIT_TRANSPOSED = List.of(0L, 2L, 3L, 1L);
+  private static final List<Long> TURNED = List.of(0L, 1L, 3L, 2L);
 
   private final Editor editor;
 
@@ -56,9 +57,9 @@ final class AttentionPattern {
    * The operand of attention that a head-wise operand was split from.
    *
    * @param heads the shape {@code [b, s, heads, d]}
-   * @param perm null, or how axes are moved to that shape, which was not split from one of three
+   * @param apart whether the value is {@code [b, heads, s, d]}, and not {@code [b, s, heads·d]}
    */
-  private record Split(String value, Shape heads, double scale, List<Long> perm) {}
+  private record Split(String value, Shape heads, double scale, boolean apart) {}
 
   /**
    * What the softmax is of.
@@ -71,37 +72,36 @@ final class AttentionPattern {
   /** Scores that become a number no greater than this have no share. */
   private static final double LOW = -1e4;
 
-  /** An operand as {@code [b, s, heads·d]}. */
-  private String flat(Split operand) {
-    if (operand.perm == null) {
-      return operand.value;
-    }
-    Shape heads = operand.heads;
-    DataType type = DataType.FLOAT;
-    String moved = editor.fresh(operand.value);
-    Map<String, Attribute> perm = Map.of("perm", new Attribute.Ints(operand.perm));
-    List<String> from = List.of(operand.value);
-    editor.emit(new Node(moved, "", "Transpose", from, List.of(moved), perm), type, heads);
-    String joined = editor.fresh(operand.value);
-    Shape shape = new Shape(List.of(heads.dim(0), heads.dim(1), heads.dim(2).times(heads.dim(3))));
-    Node reshape = new Node(joined, "", "Reshape", List.of(moved), List.of(joined), Map.of());
-    editor.emit(reshape, type, shape);
-    return joined;
-  }
-
   /** What is added to scores so that they have no share where they are not seen. */
   private String added(Scores scores) {
     String seen = scores.seen.left().value();
-    ProgramBuilder p = new ProgramBuilder(DataType.BOOL);
+    boolean masked = !scores.mask.isEmpty();
+    ProgramBuilder p =
+        masked
+            ? new ProgramBuilder(List.of(DataType.BOOL, DataType.FLOAT))
+            : new ProgramBuilder(DataType.BOOL);
     int low = p.constant(DataType.FLOAT, scores.seen.right().number());
-    p.op(ElementwiseOp.WHERE, 0, p.constant(DataType.FLOAT, 0), low);
+    p.op(ElementwiseOp.WHERE, 0, masked ? 1 : p.constant(DataType.FLOAT, 0), low);
     String name = editor.fresh(seen);
+    List<String> inputs = masked ? List.of(seen, scores.mask) : List.of(seen);
     Map<String, Attribute> program = Map.of("program", new Attribute.Program(p.build()));
+    Shape shape = editor.shape(seen);
     editor.emit(
-        new Node(name, Node.QUERN, "Elementwise", List.of(seen), List.of(name), program),
+        new Node(name, Node.QUERN, "Elementwise", inputs, List.of(name), program),
         DataType.FLOAT,
-        editor.shape(seen));
+        masked ? together(shape, editor.shape(scores.mask)) : shape);
     return name;
+  }
+
+  /** The shape of two values that broadcast to one of scores. */
+  private static Shape together(Shape a, Shape b) {
+    int rank = Math.max(a.rank(), b.rank());
+    List<Dim> dims = new ArrayList<>();
+    for (int i = rank; i > 0; i--) {
+      Dim left = i <= a.rank() ? a.dim(-i) : Dim.ONE;
+      dims.add(left.is(1) && i <= b.rank() ? b.dim(-i) : left);
+    }
+    return new Shape(dims);
   }
 
   private Node match(Node root) {
@@ -131,15 +131,14 @@ final class AttentionPattern {
     if (!fit(root, q, k, v) || v.scale != 1) {
       return null;
     }
-    // Keys and values of earlier runs are not moved again in each run.
-    boolean apart = q.perm != null || k.perm != null || v.perm != null;
-    if (apart && !q.heads.dim(1).equals(k.heads.dim(1))) {
-      return null;
-    }
     Map<String, Attribute> attributes = new LinkedHashMap<>();
     attributes.put("heads", new Attribute.Int(q.heads.dim(2).constant()));
     attributes.put("scale", new Attribute.Real(q.scale * k.scale * scores.scale));
-    List<String> inputs = new ArrayList<>(List.of(flat(q), flat(k), flat(v)));
+    long apart = (q.apart ? 1 : 0) | (k.apart ? 2 : 0) | (v.apart ? 4 : 0);
+    if (apart != 0) {
+      attributes.put("apart", new Attribute.Int(apart));
+    }
+    List<String> inputs = new ArrayList<>(List.of(q.value, k.value, v.value));
     if (scores.seen != null) {
       inputs.add(added(scores));
     } else if (!scores.mask.isEmpty()) {
@@ -185,24 +184,21 @@ final class AttentionPattern {
     Shape shape = editor.shape(value);
     String at = value;
     String mask = "";
-    Simple seen = Programs.simple(editor.definition(at), ElementwiseOp.WHERE);
+    Simple seen = hiding(at);
     if (seen != null) {
-      boolean hides =
-          !seen.left().isNumber()
-              && !seen.operands().get(1).isNumber()
-              && seen.right().isNumber()
-              && seen.right().number() <= LOW;
-      if (!hides) {
-        return null;
-      }
       at = seen.operands().get(1).value();
     }
-    Simple add = seen == null ? Programs.simple(editor.definition(at), ADD) : null;
+    Simple add = Programs.simple(editor.definition(at), ADD);
     if (add != null && !add.left().isNumber() && !add.right().isNumber()) {
       // The side that leads to the product is the scores, the other one the mask.
       boolean left = leadsToProduct(add.left().value());
       mask = (left ? add.right() : add.left()).value();
       at = (left ? add.left() : add.right()).value();
+      Simple inner = seen == null ? hiding(at) : null;
+      if (inner != null) {
+        seen = inner;
+        at = seen.operands().get(1).value();
+      }
     }
     Scaled scaled = scaled(at);
     Node product = product(scaled.value);
@@ -210,8 +206,22 @@ final class AttentionPattern {
     return fits ? new Scores(product, mask, scaled.scale, seen) : null;
   }
 
+  /** The node that replaces some scores by a low number; null if it does something else. */
+  private Simple hiding(String value) {
+    Simple where = Programs.simple(editor.definition(value), ElementwiseOp.WHERE);
+    boolean hides =
+        where != null
+            && !where.left().isNumber()
+            && !where.operands().get(1).isNumber()
+            && where.right().isNumber()
+            && where.right().number() <= LOW;
+    return hides ? where : null;
+  }
+
   private boolean leadsToProduct(String value) {
-    return product(scaled(value).value) != null;
+    Simple hiding = hiding(value);
+    String scores = hiding == null ? value : hiding.operands().get(1).value();
+    return product(scaled(scores).value) != null;
   }
 
   /** A value without the numbers that it is multiplied with and divided by. */
@@ -246,16 +256,20 @@ final class AttentionPattern {
       return split;
     }
     Scaled scaled = scaled(value);
-    Shape shape = editor.shape(scaled.value);
-    List<Long> perm = wanted.equals(SPLIT) ? SPLIT : List.of(0L, 3L, 1L, 2L);
-    List<Dim> heads = new ArrayList<>();
-    for (long axis : perm) {
-      heads.add(shape.dim((int) axis));
+    String at = scaled.value;
+    if (wanted.equals(SPLIT_TRANSPOSED)) {
+      Node turned = editor.definition(at);
+      if (turned == null || !turned.isOnnx("Transpose") || !turned.ints("perm").equals(TURNED)) {
+        return null;
+      }
+      at = turned.inputs().getFirst();
     }
-    boolean known = heads.get(2).isConstant() && heads.get(3).isConstant();
+    Shape shape = editor.shape(at);
+    Shape heads = new Shape(List.of(shape.dim(0), shape.dim(2), shape.dim(1), shape.dim(3)));
+    boolean known = heads.dim(2).isConstant() && heads.dim(3).isConstant();
     // Heads that the kernel does not take stay what they are.
-    return known && heads.get(3).constant() % 4 == 0
-        ? new Split(scaled.value, new Shape(heads), scaled.scale, perm)
+    return known && heads.dim(3).constant() % 4 == 0
+        ? new Split(at, heads, scaled.scale, true)
         : null;
   }
 
@@ -289,7 +303,7 @@ final class AttentionPattern {
                 && heads.dim(0).equals(flat.dim(0))
                 && heads.dim(1).equals(flat.dim(1));
         Scaled before = scaled(at);
-        return fits ? new Split(before.value, heads, scale * before.scale, null) : null;
+        return fits ? new Split(before.value, heads, scale * before.scale, false) : null;
       } else {
         return null;
       }
