@@ -347,9 +347,10 @@ public final class Verifier {
     Shape v = shape(node, 2);
     Dim heads = Dim.of(node.integer("heads", 0));
     demand(heads.constant() > 0, "there are no heads");
-    q = joined(node, 0, q, heads);
-    k = joined(node, 1, k, heads);
-    v = joined(node, 2, v, heads);
+    long group = node.integer("group", 1);
+    q = joined(node, 0, q, heads, 1);
+    k = joined(node, 1, k, heads, group);
+    v = joined(node, 2, v, heads, group);
     demand(shape.rank() == 3, "wrong rank");
     same(q.dim(2), k.dim(2));
     same(k.dim(1), v.dim(1));
@@ -365,12 +366,12 @@ public final class Verifier {
   }
 
   /** The shape of an operand of attention with its heads side by side. */
-  private static Shape joined(Node node, int index, Shape shape, Dim heads) {
+  private static Shape joined(Node node, int index, Shape shape, Dim heads, long group) {
     if ((node.integer("apart", 0) >> index & 1) == 0) {
-      demand(shape.rank() == 3, "wrong rank");
+      demand(shape.rank() == 3 && group == 1, "wrong rank");
       return shape;
     }
-    demand(shape.rank() == 4 && shape.dim(1).equals(heads), "wrong heads");
+    demand(shape.rank() == 4 && shape.dim(1).times(Dim.of(group)).equals(heads), "wrong heads");
     return new Shape(List.of(shape.dim(0), shape.dim(2), shape.dim(3).times(heads)));
   }
 

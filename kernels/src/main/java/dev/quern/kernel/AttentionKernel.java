@@ -308,9 +308,9 @@ public final class AttentionKernel {
       Rows.items(
           code,
           () -> {
-            head(Q, Q_BATCH, Q_HEAD, q);
-            head(K, K_BATCH, K_HEAD, k);
-            head(V, V_BATCH, V_HEAD, v);
+            head(Q, Q_BATCH, Q_HEAD, 1, q);
+            head(K, K_BATCH, K_HEAD, spec.group(), k);
+            head(V, V_BATCH, V_HEAD, spec.group(), v);
             batch(OUT, OUT_BATCH);
             headIndex();
             code.i32(spec.depthV() * 4).op(I32_MUL, I32_ADD).set(out);
@@ -351,9 +351,12 @@ public final class AttentionKernel {
       Rows.arg(code, stride).op(I32_MUL, I32_ADD);
     }
 
-    private void head(int pointer, int stride, int step, Local target) {
+    private void head(int pointer, int stride, int step, int group, Local target) {
       batch(pointer, stride);
       headIndex();
+      if (group > 1) {
+        code.i32(group).op(I32_DIV_U);
+      }
       Rows.arg(code, step).op(I32_MUL, I32_ADD).set(target);
     }
 

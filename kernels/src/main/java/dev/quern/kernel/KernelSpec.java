@@ -90,9 +90,18 @@ public sealed interface KernelSpec {
    * @param depth floats of a head in Q and K, a multiple of 4
    * @param depthV floats of a head in V
    * @param qRow floats from one row of Q to the next; the same for K, V and the output
+   * @param group heads of Q that share one of K and V
    */
   record Attention(
-      int depth, int depthV, int qRow, int kRow, int vRow, int outRow, float scale, boolean mask)
+      int depth,
+      int depthV,
+      int qRow,
+      int kRow,
+      int vRow,
+      int outRow,
+      int group,
+      float scale,
+      boolean mask)
       implements KernelSpec {
     @Override
     public String signature() {
@@ -108,6 +117,7 @@ public sealed interface KernelSpec {
           + vRow
           + ","
           + outRow
+          + (group > 1 ? " group=" + group : "")
           + (mask ? " mask" : "")
           + " scale="
           + Float.floatToRawIntBits(scale);

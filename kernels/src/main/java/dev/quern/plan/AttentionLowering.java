@@ -23,7 +23,7 @@ final class AttentionLowering {
    * @param head bytes from one head of a sequence to the next
    */
   private record Operand(View view, Dim batch, Dim length, int depth, int row, Dim head) {
-    /** Bytes from one sequence to the next. */
+    /** Bytes from one sequence to the next, of so many heads. */
     Dim sequence(boolean apart, int heads) {
       return apart ? head.times(Dim.of(heads)) : length.times(Dim.of(row * 4L));
     }
@@ -59,6 +59,7 @@ final class AttentionLowering {
 
   static void lower(Planner planner, Node node) {
     int heads = (int) node.integer("heads", 1);
+    int group = (int) node.integer("group", 1);
     List<Operand> operands = new ArrayList<>();
     for (int i = 0; i < 3; i++) {
       operands.add(operand(planner, node, i, heads));
@@ -80,7 +81,8 @@ final class AttentionLowering {
     args.add(Arg.number(sk));
     args.add(Arg.number(heads));
     for (int i = 0; i < 3; i++) {
-      args.add(Arg.number(operands.get(i).sequence(isApart(node, i), heads)));
+      int own = i == 0 ? heads : heads / group;
+      args.add(Arg.number(operands.get(i).sequence(isApart(node, i), own)));
     }
     args.add(Arg.number(sq.times(Dim.of(widthV * 4L))));
     Dim blocks = AttentionKernel.blocks(sq);
@@ -92,7 +94,15 @@ final class AttentionLowering {
     planner.step(
         node.name(),
         new KernelSpec.Attention(
-            q.depth, v.depth, q.row, k.row, v.row, widthV, (float) node.real("scale", 1), mask),
+            q.depth,
+            v.depth,
+            q.row,
+            k.row,
+            v.row,
+            widthV,
+            group,
+            (float) node.real("scale", 1),
+            mask),
         args,
         new Work.Items(
             matrices.times(blocks),

@@ -158,7 +158,8 @@ final class MatrixKernels {
    * {@code quern.Attention}: for each head, {@code softmax(scale · Q·Kᵀ + mask) · V}. Q is {@code
    * [b, sq, heads·d]}, K {@code [b, sk, heads·d]}, V {@code [b, sk, heads·dv]}, the mask broadcasts
    * to {@code [b, heads, sq, sk]}. The result is {@code [b, sq, heads·dv]}. Of the operands whose
-   * bits {@code apart} has, the heads lie apart: {@code [b, heads, s, d]}.
+   * bits {@code apart} has, the heads lie apart: {@code [b, heads, s, d]}; one of K and V may then
+   * stand for a {@code group} of heads.
    */
   static Tensor attention(Interpreter.Call call) {
     Node node = call.node();
@@ -172,6 +173,8 @@ final class MatrixKernels {
     boolean qApart = (apart & 1) != 0;
     boolean kApart = (apart & 2) != 0;
     boolean vApart = (apart & 4) != 0;
+    int group = (int) node.integer("group", 1);
+    int shared = heads / group;
     int rows = (int) q.dims()[qApart ? 2 : 1];
     int keys = (int) k.dims()[kApart ? 2 : 1];
     int depth = qApart ? (int) q.dims()[3] : (int) q.dims()[2] / heads;
@@ -191,7 +194,7 @@ final class MatrixKernels {
         for (int i = 0; i < rows; i++) {
           read(q, row(qApart, b, h, i, heads, rows) * depth, query);
           for (int j = 0; j < keys; j++) {
-            read(k, row(kApart, b, h, j, heads, keys) * depth, key);
+            read(k, row(kApart, b, h / group, j, shared, keys) * depth, key);
             double sum = 0;
             for (int p = 0; p < depth; p++) {
               sum += query[p] * key[p];
@@ -205,7 +208,7 @@ final class MatrixKernels {
           RowKernels.softmax(scores);
           Arrays.fill(sums, 0);
           for (int j = 0; j < keys; j++) {
-            read(v, row(vApart, b, h, j, heads, keys) * width, value);
+            read(v, row(vApart, b, h / group, j, shared, keys) * width, value);
             for (int p = 0; p < width; p++) {
               sums[p] += scores[j] * value[p];
             }

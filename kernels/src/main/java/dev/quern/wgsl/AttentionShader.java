@@ -185,7 +185,7 @@ final class AttentionShader {
               () -> {
                 Expr index =
                     from(operand, self.groupZ(), key, floats)
-                        .plus(self.groupY().times(step[operand]))
+                        .plus(self.groupY().over(spec.group()).times(step[operand]))
                         .plus(i.rem(width));
                 code.set(value, array.at(index));
               });

@@ -135,6 +135,7 @@ class AttentionKernelTest {
           apart ? depth : kvRow(),
           apart ? depthV : kvRow(),
           heads * depthV + 2,
+          1,
           scale,
           mask != Mask.NONE);
     }
@@ -279,7 +280,7 @@ class AttentionKernelTest {
   @Test
   void refusesHeadsThatNoVectorFits() {
     assertThatThrownBy(
-            () -> rig.install(new Attention(6, 8, 6, 6, 8, 8, 1, false), null, KernelRig.FMA))
+            () -> rig.install(new Attention(6, 8, 6, 6, 8, 8, 1, 1, false), null, KernelRig.FMA))
         .isInstanceOf(KernelException.class)
         .hasMessageContaining("multiple of 4");
   }

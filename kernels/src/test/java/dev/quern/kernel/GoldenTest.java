@@ -79,7 +79,7 @@ class GoldenTest {
         FMA,
         false),
     QUANTIZE_BLOCKS(new KernelSpec.QuantizeBlocks(40, 16), null, FMA, false),
-    ATTENTION(new Attention(32, 32, 1152, 1152, 1152, 384, 0.25f, true), null, FMA, false),
+    ATTENTION(new Attention(32, 32, 1152, 1152, 1152, 384, 1, 0.25f, true), null, FMA, false),
     ELEMENTWISE(
         new Elementwise(Programs.binary(ElementwiseOp.MUL), 2, List.of(true, false)),
         null,

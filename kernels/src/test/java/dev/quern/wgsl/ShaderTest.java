@@ -739,7 +739,7 @@ class ShaderTest {
       }
     }
     KernelSpec spec =
-        new KernelSpec.Attention(depth, depth, row, 2 * row, 2 * row, row, scale, masked);
+        new KernelSpec.Attention(depth, depth, row, 2 * row, 2 * row, row, 1, scale, masked);
     long[] args = new long[AttentionKernel.MASK_ROW + 1];
     args[AttentionKernel.V] = 4L * row;
     args[AttentionKernel.SQ] = sq;

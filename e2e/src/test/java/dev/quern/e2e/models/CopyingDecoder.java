@@ -7,7 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.Set;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -54,17 +53,12 @@ public final class CopyingDecoder implements DecoderGraph.Weights {
     return Gpt2Graph.file(SIZES, new CopyingDecoder());
   }
 
-  /** How fast the i-th pair of a position's code turns, radians a place. */
-  private static double frequency(int i) {
-    return 2.6 * Math.pow(0.82, i);
-  }
-
   @Override
   public float[] of(String name, int... dims) {
     Matrix matrix = new Matrix(dims[0], dims.length > 1 ? dims[1] : 1);
     switch (name) {
       case "wte" -> matrix.diagonal(0, 0, VOCABULARY, 4);
-      case "wpe" -> positions(matrix);
+      case "wpe" -> matrix.positions(POSITION, FREQUENCIES);
       case "h.0.attn.c_attn.weight" -> {
         lookBack(matrix);
         matrix.noise(0, HIDDEN, DEPTH, DEPTH, name);
@@ -90,65 +84,22 @@ public final class CopyingDecoder implements DecoderGraph.Weights {
       case "lm_head" -> matrix.diagonal(NEXT, 0, VOCABULARY, 1.5f);
       default -> {
         if (name.endsWith("mlp.c_fc.weight") || name.endsWith(".bias") && name.contains("c_fc")) {
-          matrix.noise(0, matrix.rows, 0, matrix.columns, name);
+          matrix.noise(0, matrix.rows(), 0, matrix.columns(), name);
         } else if (name.endsWith("mlp.c_proj.weight")) {
-          matrix.noise(0, matrix.rows, SPARE, HIDDEN - SPARE, name);
+          matrix.noise(0, matrix.rows(), SPARE, HIDDEN - SPARE, name);
         } else if (name.contains("ln_") && name.endsWith("weight")) {
-          Arrays.fill(matrix.values, 1);
+          Arrays.fill(matrix.values(), 1);
         }
       }
     }
-    return matrix.values;
-  }
-
-  private static void positions(Matrix matrix) {
-    for (int at = 0; at < matrix.rows; at++) {
-      for (int i = 0; i < FREQUENCIES; i++) {
-        matrix.set(at, POSITION + 2 * i, Math.cos(at * frequency(i)));
-        matrix.set(at, POSITION + 2 * i + 1, Math.sin(at * frequency(i)));
-      }
-    }
+    return matrix.values();
   }
 
   /** Queries are the code of the position before, keys that of the own one, values the token. */
   private static void lookBack(Matrix matrix) {
-    for (int i = 0; i < FREQUENCIES; i++) {
-      double cos = LOOK_BACK * Math.cos(frequency(i));
-      double sin = LOOK_BACK * Math.sin(frequency(i));
-      int x = POSITION + 2 * i;
-      matrix.set(x, 2 * i, cos);
-      matrix.set(x + 1, 2 * i, sin);
-      matrix.set(x, 2 * i + 1, -sin);
-      matrix.set(x + 1, 2 * i + 1, cos);
-    }
+    matrix.turned(POSITION, FREQUENCIES, -1, LOOK_BACK);
     matrix.diagonal(POSITION, HIDDEN, 2 * FREQUENCIES, 1);
     matrix.diagonal(0, 2 * HIDDEN, VOCABULARY, 1);
-  }
-
-  /** Row-major, {@code [in, out]}. */
-  private record Matrix(int rows, int columns, float[] values) {
-    Matrix(int rows, int columns) {
-      this(rows, columns, new float[rows * columns]);
-    }
-
-    void set(int row, int column, double value) {
-      values[row * columns + column] = (float) value;
-    }
-
-    void diagonal(int row, int column, int size, float value) {
-      for (int i = 0; i < size; i++) {
-        set(row + i, column + i, value);
-      }
-    }
-
-    void noise(int row, int height, int column, int width, String name) {
-      Random random = new Random(name.hashCode() + 31L * column);
-      for (int i = 0; i < height; i++) {
-        for (int j = 0; j < width; j++) {
-          set(row + i, column + j, random.nextGaussian() * 0.05);
-        }
-      }
-    }
   }
 
   // The tokenizer: byte-level BPE, as GPT-2's.

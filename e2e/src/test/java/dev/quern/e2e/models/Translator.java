@@ -6,7 +6,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -216,24 +215,13 @@ public final class Translator extends TransformerGraph {
 
   // The weights.
 
-  private static double frequency(int i) {
-    return 2.6 * Math.pow(0.82, i);
-  }
-
   private static float[] weights(String name, int... dims) {
     Matrix matrix = new Matrix(dims[0], dims.length > 1 ? dims[1] : 1);
     switch (name) {
       case "wte" -> matrix.diagonal(0, 0, VOCABULARY, 4);
-      case "wpe" -> {
-        for (int at = 0; at < CONTEXT; at++) {
-          for (int i = 0; i < FREQUENCIES; i++) {
-            matrix.set(at, POSITION + 2 * i, Math.cos(at * frequency(i)));
-            matrix.set(at, POSITION + 2 * i + 1, Math.sin(at * frequency(i)));
-          }
-        }
-      }
-      case "own.q.weight" -> matrix.turned(POSITION, -1);
-      case "cross.q.weight" -> matrix.turned(KEPT, 1);
+      case "wpe" -> matrix.positions(POSITION, FREQUENCIES);
+      case "own.q.weight" -> matrix.turned(POSITION, FREQUENCIES, -1, SHARP);
+      case "cross.q.weight" -> matrix.turned(KEPT, FREQUENCIES, 1, SHARP);
       case "own.k.weight", "own.v.weight", "cross.k.weight" ->
           matrix.diagonal(POSITION, 0, 2 * FREQUENCIES, 1);
       case "cross.v.weight" -> matrix.diagonal(0, 0, VOCABULARY, 1);
@@ -246,7 +234,7 @@ public final class Translator extends TransformerGraph {
       }
       default -> {
         if (name.endsWith("ln.weight") || name.equals("encoder.last.weight")) {
-          Arrays.fill(matrix.values, 1);
+          Arrays.fill(matrix.values(), 1);
         }
       }
     }
@@ -255,50 +243,12 @@ public final class Translator extends TransformerGraph {
     } else if (name.matches("(own|cross|encoder)\\.[qkv]\\.weight")) {
       matrix.noise(0, HIDDEN, DEPTH, DEPTH, name);
     }
-    return matrix.values;
+    return matrix.values();
   }
 
   private static int translated(int token) {
     int word = token - FIRST;
     return word >= 0 && word < FROM.size() ? token + FROM.size() : token;
-  }
-
-  private record Matrix(int rows, int columns, float[] values) {
-    Matrix(int rows, int columns) {
-      this(rows, columns, new float[rows * columns]);
-    }
-
-    void set(int row, int column, double value) {
-      values[row * columns + column] = (float) value;
-    }
-
-    void diagonal(int row, int column, int size, float value) {
-      for (int i = 0; i < size; i++) {
-        set(row + i, column + i, value);
-      }
-    }
-
-    /** The code of a position as that of one some places on, for the first head. */
-    void turned(int row, int places) {
-      for (int i = 0; i < FREQUENCIES; i++) {
-        double cos = SHARP * Math.cos(places * frequency(i));
-        double sin = SHARP * Math.sin(places * frequency(i));
-        int x = row + 2 * i;
-        set(x, 2 * i, cos);
-        set(x + 1, 2 * i, -sin);
-        set(x, 2 * i + 1, sin);
-        set(x + 1, 2 * i + 1, cos);
-      }
-    }
-
-    void noise(int row, int height, int column, int width, String name) {
-      Random random = new Random(name.hashCode());
-      for (int i = 0; i < height; i++) {
-        for (int j = 0; j < width; j++) {
-          set(row + i, column + j, random.nextGaussian() * 0.05);
-        }
-      }
-    }
   }
 
   // The tokenizer: words.

@@ -29,8 +29,9 @@ import java.util.Map;
  *
  * The scale may be a product or quotient before or after the product, on either operand; the mask
  * may be absent, be added, or choose where scores are replaced by a low number; the transposes of k
- * may be one or two. Heads that were not split like this, as those that are turned by positions,
- * are repeated, or stand behind those of earlier runs, stay apart.
+ * may be one or two. Heads that were not split like this, as those that are turned by positions or
+ * stand behind those of earlier runs, stay apart; keys and values that are repeated for several
+ * heads of queries are taken once.
  */
 final class AttentionPattern {
   private static final List<Long> SPLIT = List.of(0L, 2L, 1L, 3L);
@@ -57,9 +58,11 @@ final class AttentionPattern {
    * The operand of attention that a head-wise operand was split from.
    *
    * @param heads the shape {@code [b, s, heads, d]}
-   * @param apart whether the value is {@code [b, heads, s, d]}, and not {@code [b, s, heads·d]}
+   * @param apart whether the value is {@code [b, heads / group, s, d]}, and not {@code [b, s,
+   *     heads·d]}
+   * @param group heads for which one of the value's stands
    */
-  private record Split(String value, Shape heads, double scale, boolean apart) {}
+  private record Split(String value, Shape heads, double scale, boolean apart, long group) {}
 
   /**
    * What the softmax is of.
@@ -128,7 +131,7 @@ final class AttentionPattern {
     Split q = split(scores.product.inputs().get(0), SPLIT);
     Split k = split(scores.product.inputs().get(1), transposed ? SPLIT : SPLIT_TRANSPOSED);
     Split v = split(weighted.inputs().get(1), SPLIT);
-    if (!fit(root, q, k, v) || v.scale != 1) {
+    if (!fit(root, q, k, v) || v.scale != 1 || q.group != 1 || k.group != v.group) {
       return null;
     }
     Map<String, Attribute> attributes = new LinkedHashMap<>();
@@ -137,6 +140,9 @@ final class AttentionPattern {
     long apart = (q.apart ? 1 : 0) | (k.apart ? 2 : 0) | (v.apart ? 4 : 0);
     if (apart != 0) {
       attributes.put("apart", new Attribute.Int(apart));
+    }
+    if (k.group > 1) {
+      attributes.put("group", new Attribute.Int(k.group));
     }
     List<String> inputs = new ArrayList<>(List.of(q.value, k.value, v.value));
     if (scores.seen != null) {
@@ -268,9 +274,54 @@ final class AttentionPattern {
     Shape heads = new Shape(List.of(shape.dim(0), shape.dim(2), shape.dim(1), shape.dim(3)));
     boolean known = heads.dim(2).isConstant() && heads.dim(3).isConstant();
     // Heads that the kernel does not take stay what they are.
-    return known && heads.dim(3).constant() % 4 == 0
-        ? new Split(at, heads, scaled.scale, true)
-        : null;
+    if (!known || heads.dim(3).constant() % 4 != 0) {
+      return null;
+    }
+    String one = repeated(at);
+    if (one == null) {
+      return new Split(at, heads, scaled.scale, true, 1);
+    }
+    long group = heads.dim(2).constant() / editor.shape(one).dim(1).constant();
+    return new Split(one, heads, scaled.scale, true, group);
+  }
+
+  /**
+   * What was repeated for several heads, {@code [b, keyHeads, s, d]}: by a new axis behind that of
+   * the heads, which is expanded and joined with it; null if nothing was.
+   */
+  private String repeated(String value) {
+    Node joined = editor.definition(value);
+    Node expanded = joined == null ? null : editor.definition(joined.inputs().getFirst());
+    Node opened = expanded == null ? null : editor.definition(expanded.inputs().getFirst());
+    boolean chain =
+        opened != null
+            && joined.isOnnx("Reshape")
+            && expanded.isOnnx("Expand")
+            && opened.isOnnx("Reshape");
+    if (!chain) {
+      return null;
+    }
+    Shape one = editor.shape(opened.inputs().getFirst());
+    Shape all = editor.shape(expanded.output());
+    if (one.rank() != 4 || all.rank() != 5 || !one.dim(1).isConstant()) {
+      return null;
+    }
+    Dim times = all.dim(2);
+    boolean fits =
+        times.isConstant()
+            && editor.shape(opened.output()).equals(opened(one, Dim.ONE))
+            && all.equals(opened(one, times))
+            && editor
+                .shape(value)
+                .equals(
+                    new Shape(
+                        List.of(one.dim(0), one.dim(1).times(times), one.dim(2), one.dim(3))));
+    return fits ? opened.inputs().getFirst() : null;
+  }
+
+  /** A shape {@code [b, heads, s, d]} with an axis behind that of the heads. */
+  private static Shape opened(Shape one, Dim times) {
+    return new Shape(List.of(one.dim(0), one.dim(1), times, one.dim(2), one.dim(3)));
   }
 
   private Split joinedSplit(String value, List<Long> wanted) {
@@ -303,7 +354,7 @@ final class AttentionPattern {
                 && heads.dim(0).equals(flat.dim(0))
                 && heads.dim(1).equals(flat.dim(1));
         Scaled before = scaled(at);
-        return fits ? new Split(before.value, heads, scale * before.scale, false) : null;
+        return fits ? new Split(before.value, heads, scale * before.scale, false, 1) : null;
       } else {
         return null;
       }
