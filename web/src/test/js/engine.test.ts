@@ -5,6 +5,7 @@ import {
   gapsOf,
   placeFiles,
 } from '../../main/js/engine/download.js';
+import { classOf, schedulesOf } from '../../main/js/engine/gpu-class.js';
 import { createMachine } from '../../main/js/engine/machine.js';
 import {
   accessTo,
@@ -317,4 +318,11 @@ test('threads and class follow what was probed', () => {
   same(alone.threads.count, 1);
   same(alone.threads.why.includes('cross-origin isolated'), true);
   same(capabilities({ ...FEATURES, simd: false }).device, 'reference');
+});
+
+test('numbers of a GPU are filed under its kind', () => {
+  same(classOf({ vendor: 'nvidia', architecture: 'ampere' }, 'core'), 'gpu-nvidia-ampere');
+  same(classOf({ vendor: 'Intel Inc.', architecture: 'gen-12lp' }, 'core'), 'gpu-intelinc-gen12lp');
+  same(classOf({ vendor: '', architecture: '' }, 'compatibility'), 'gpu-unknown-compatibility');
+  same(schedulesOf('gpu-nvidia-ampere', 'Chromium 156'), 'gpu-nvidia-ampere-chromium156');
 });

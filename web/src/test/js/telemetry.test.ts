@@ -1,6 +1,6 @@
 import { browserLabel } from '../../main/js/sdk/labels.js';
 import { recordKey } from '../../main/js/sdk/store.js';
-import { Telemetry, allowed, gpuClass } from '../../main/js/sdk/telemetry.js';
+import { Telemetry, allowed } from '../../main/js/sdk/telemetry.js';
 import { ManualClock, fakeFetch, same, settle, test } from './harness.js';
 
 const URL_ = 'https://quern.example/api/v1/telemetry';
@@ -90,14 +90,4 @@ test('browsers are told by name and major version', () => {
 test('a newer record replaces the one of the same kernel, bucket and device', () => {
   same(recordKey(RECORD), recordKey({ ...RECORD, schedule: 'other', seconds: 2 }));
   same(recordKey(RECORD) === recordKey({ ...RECORD, bucket: '2-8' }), false);
-});
-
-test('numbers of a GPU are filed under its kind', () => {
-  const fact = { available: true, why: '', featureLevel: 'core' as const };
-  same(gpuClass({ ...fact, vendor: 'nvidia', architecture: 'ampere' }), 'gpu-nvidia-ampere');
-  same(
-    gpuClass({ ...fact, vendor: 'Intel Inc.', architecture: 'gen-12lp' }),
-    'gpu-intelinc-gen12lp',
-  );
-  same(gpuClass({ ...fact, featureLevel: 'compatibility' }), 'gpu-unknown-compatibility');
 });

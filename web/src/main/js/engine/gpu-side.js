@@ -33,7 +33,7 @@ export class GpuSide {
    * the CPU.
    */
   constructor(tell, forced) {
-    this.tell = tell;
+    this.tell = (fact) => tell((this.fact = fact));
     this.contest = forced ? null : new Contest();
     this.model = null;
     /** Whether it answered last, or will. */
@@ -43,13 +43,14 @@ export class GpuSide {
 
   async find() {
     try {
-      const { findGpu, GpuModel } = await import('./quern-gpu.js');
+      const { findGpu, GpuModel, GpuTuner, profile, schedulesOf } = await import('./quern-gpu.js');
       const found = await findGpu();
       if (!found.adapter) {
         this.leave(found.why);
         return false;
       }
       this.model = await GpuModel.open(found);
+      this.parts = { GpuTuner, profile, schedulesOf };
       this.leads = !this.contest;
       this.tell({ available: true, why: found.why, ...this.model.facts });
       return true;
@@ -66,9 +67,10 @@ export class GpuSide {
   }
 
   /**
-   * Takes the engine once it has loaded and made the model ready. `machine` holds the memory and runs the steps that stay on the CPU.
+   * Takes the engine once it has loaded and made the model ready. `machine` holds the memory and runs the steps that stay on the CPU;
+   * `records` are the schedules that this browser, which calls itself `browser`, has found on GPUs.
    */
-  take(calls, machine) {
+  take(calls, machine, { records, browser }) {
     if (!this.model) return;
     const call = (name, argument) => {
       const reply = JSON.parse(calls[name](JSON.stringify(argument)));
@@ -77,9 +79,45 @@ export class GpuSide {
     };
     const { memory, host } = machine;
     this.session = { call, memory, run: host.run };
-    const { refused, rounds } = call('gpu', null);
+    const { model } = this;
+    const { GpuTuner, schedulesOf } = this.parts;
+    const schedules = schedulesOf(model.facts.class, browser);
+    const here = records.filter((record) => record.device === schedules);
+    const { refused, rounds } = call('gpu', { device: schedules, browser, records: here });
     this.rounds = rounds;
-    if (refused) this.leave(`The CPU runs this model: ${refused}.`);
+    if (refused) {
+      this.leave(`The CPU runs this model: ${refused}.`);
+      return;
+    }
+    this.tuner = new GpuTuner(model, this.session);
+    this.tell({ ...this.fact, schedules });
+  }
+
+  /** Takes more records, of the server. */
+  add(records) {
+    if (!this.tuner) return;
+    this.session.call('gpuRecords', { records });
+    this.tuner.searching = true;
+  }
+
+  /** Switches the search on or off; records are used in any case. */
+  setTuning(search) {
+    if (this.tuner) Object.assign(this.tuner, { search, searching: true });
+  }
+
+  /** Works on the search for a piece, if the GPU has the lead. Resolves to whether more is to be done, and what has happened. */
+  async tune() {
+    const program = this.leads && this.tuner?.searching && this.model?.programs().at(-1);
+    if (!program) return { more: false, events: [] };
+    const { tuner } = this;
+    try {
+      const more = await tuner.piece(program);
+      return { more, events: tuner.takeEvents() };
+    } catch (error) {
+      if (!this.model?.failure) throw error;
+      this.failed(error);
+      return { more: false, events: [] };
+    }
   }
 
   /** Whether the CPU alone answers these inputs from now on. */
@@ -193,7 +231,7 @@ export class GpuSide {
     const measured = contest.results();
     const { shape, cpu, gpu } = measured.at(-1);
     const why = `At ${shape} the GPU takes ${round(gpu)} ms and the CPU ${round(cpu)} ms: the faster goes on.`;
-    this.tell({ available: true, why, ...model.facts, measured });
+    this.tell({ ...this.fact, available: true, why, measured });
   }
 
   /** Compares what both computed of the same inputs: a GPU that computes something else is left. */
@@ -206,11 +244,13 @@ export class GpuSide {
   /** Where the time goes on the GPU, once it is ready for these inputs; null until then. */
   async profile(given, runs) {
     const program = this.model?.ready(keyOf(given.described));
-    return program ? this.model.profile(program, given, runs) : null;
+    return program ? this.parts.profile(this.model, program, given, runs) : null;
   }
 
   describe() {
-    return this.model?.describe() ?? null;
+    if (!this.model) return null;
+    const { schedules } = this.tuner ? this.session.call('tiles', null) : { schedules: [] };
+    return { ...this.model.describe(), schedules };
   }
 
   close() {

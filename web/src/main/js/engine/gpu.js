@@ -2,7 +2,13 @@
 // for each run, and decides nothing. Loaded by sessions that want a GPU. Whatever goes wrong here is an Error whose message says
 // why the CPU has to answer; the caller lets it.
 
+import { classOf } from './gpu-class.js';
 import { KeptRuns } from './gpu-kept.js';
+import { TIMESTAMPS } from './gpu-times.js';
+
+export { schedulesOf } from './gpu-class.js';
+export { profile } from './gpu-times.js';
+export { GpuTuner } from './gpu-tuner.js';
 
 /** Sets of sizes whose buffers are kept. */
 const MOST_RECORDINGS = 4;
@@ -10,9 +16,6 @@ const MOST_RECORDINGS = 4;
 const STEP_BYTES = 256;
 const STATUS_BYTES = 16;
 const CHUNK_BYTES = 16 << 20;
-/** Times steps where the adapter offers it. */
-const TIMESTAMPS = 'timestamp-query';
-const MOST_QUERIES = 4096;
 
 const padded = (bytes) => Math.ceil(bytes / 4) * 4;
 
@@ -32,6 +35,7 @@ async function findAdapter(gpu) {
 function describe(adapter, featureLevel, limits) {
   const { vendor, architecture, device, description } = adapter.info ?? {};
   return {
+    class: classOf(adapter.info ?? {}, featureLevel),
     vendor: vendor ?? '',
     architecture: architecture ?? '',
     device: device ?? '',
@@ -83,6 +87,8 @@ export class GpuModel {
     this.weights = new Map(); // by the plan's number
     this.weightBytes = 0;
     this.keeping = new KeptRuns(this);
+    /** Whether steps can be timed on the device; else from when they are submitted until they are done. */
+    this.stamps = device.features.has(TIMESTAMPS);
     device.lost.then(({ message }) =>
       this.fail(`The device was lost: ${message || 'no reason given'}`),
     );
@@ -163,20 +169,31 @@ export class GpuModel {
     const pipelines = await Promise.all(recording.shaders.map((code) => this.pipeline(code)));
     const program = await this.checked(() => this.program(recording, pipelines, this.fresh()));
     await this.upload(recording, memory);
-    return program;
+    return Object.assign(program, { described: inputs });
   }
 
   pipeline(code) {
     let made = this.pipelines.get(code);
     if (!made) {
-      const module = this.device.createShaderModule({ code });
-      made = this.device.createComputePipelineAsync({
-        layout: 'auto',
-        compute: { module, entryPoint: 'main' },
-      });
+      made = this.compile(code);
       this.pipelines.set(code, made);
     }
     return made;
+  }
+
+  compile(code) {
+    const module = this.device.createShaderModule({ code });
+    const compute = { module, entryPoint: 'main' };
+    return this.device.createComputePipelineAsync({ layout: 'auto', compute });
+  }
+
+  /** A dispatch of a pipeline on resources, in the order of its bindings. */
+  bind(resources, pipeline) {
+    const group = this.device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: resources.map((resource, binding) => ({ binding, resource })),
+    });
+    return { pipeline, group, resources };
   }
 
   /** Makes buffers. */
@@ -214,15 +231,13 @@ export class GpuModel {
       const offset = at++ * STEP_BYTES;
       if (step.words.length) resources.push({ buffer: uniforms, offset, size: STEP_BYTES });
       if (step.faults) resources.push({ buffer: status });
+      const { step: number, name, kernel, groups } = step;
       return {
-        name: step.name,
-        kernel: step.kernel,
-        pipeline: pipelines[step.shader],
-        group: device.createBindGroup({
-          layout: pipelines[step.shader].getBindGroupLayout(0),
-          entries: resources.map((resource, binding) => ({ binding, resource })),
-        }),
-        groups: step.groups,
+        step: number,
+        name,
+        kernel,
+        groups,
+        ...this.bind(resources, pipelines[step.shader]),
       };
     };
     const parts = recording.parts.map((part) =>
@@ -390,65 +405,14 @@ export class GpuModel {
     });
   }
 
-  /**
-   * Milliseconds of `runs` inferences, submitted until done, outputs not read; and of their steps, each in a pass of its own in a
-   * second submission, if the device has timestamps. Null where steps are left to the CPU.
-   */
-  async profile(program, { described, views }, runs) {
-    if (program.onCpu.length) return null;
-    this.writeInputs(program, described, views);
-    const dispatches = program.parts.flatMap((part) => part.dispatches);
-    const timed = this.device.features.has(TIMESTAMPS) && 2 * dispatches.length <= MOST_QUERIES;
-    const times = [];
-    const steps = [];
-    for (let i = 0; i < runs; i++) {
-      const start = performance.now();
-      const encoder = this.device.createCommandEncoder();
-      this.encode(encoder, dispatches);
-      this.device.queue.submit([encoder.finish()]);
-      await this.device.queue.onSubmittedWorkDone();
-      times.push(performance.now() - start);
-      if (timed) steps.push(await this.timeSteps(dispatches));
-    }
-    if (this.failure) throw new Error(this.failure);
-    const names = dispatches.map(({ name, kernel, groups }) => ({ name, kernel, groups }));
-    return { times, steps: timed ? steps : null, names };
-  }
-
-  /** Milliseconds of each dispatch. */
-  async timeSteps(dispatches) {
-    const { device } = this;
-    const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
-    const count = 2 * dispatches.length;
-    const queries = device.createQuerySet({ type: 'timestamp', count });
-    const resolved = device.createBuffer({ size: 8 * count, usage: QUERY_RESOLVE | COPY_SRC });
-    const back = device.createBuffer({ size: 8 * count, usage: MAP_READ | COPY_DST });
-    const encoder = device.createCommandEncoder();
-    dispatches.forEach((dispatch, i) =>
-      this.encode(encoder, [dispatch], {
-        timestampWrites: {
-          querySet: queries,
-          beginningOfPassWriteIndex: 2 * i,
-          endOfPassWriteIndex: 2 * i + 1,
-        },
-      }),
-    );
-    encoder.resolveQuerySet(queries, 0, count, resolved, 0);
-    encoder.copyBufferToBuffer(resolved, 0, back, 0, 8 * count);
-    device.queue.submit([encoder.finish()]);
-    await back.mapAsync(GPUMapMode.READ);
-    const stamps = new BigUint64Array(back.getMappedRange());
-    const times = dispatches.map((_, i) => Number(stamps[2 * i + 1] - stamps[2 * i]) / 1e6);
-    for (const object of [back, resolved, queries]) object.destroy();
-    return times;
+  /** Those that are ready to run; the newest stands last. */
+  programs() {
+    return [...this.known.values()].map(({ program }) => program).filter(Boolean);
   }
 
   /** What a person may want to know of it, for the sizes that ran last. */
   describe() {
-    const program = [...this.known.values()]
-      .map((entry) => entry.program)
-      .filter(Boolean)
-      .at(-1);
+    const program = this.programs().at(-1);
     return {
       ...this.facts,
       dispatches: program?.steps ?? 0,

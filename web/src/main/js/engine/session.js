@@ -19,6 +19,9 @@ const IDLE_PAUSE_MILLISECONDS = 20;
 /** A first visit's device is measured right after each run: callers that never rest get to it, too. */
 const MEASURE_SLICE_SHARE = 0.15;
 
+/** Whether a schedule record is about a GPU: those of the CPU begin with the name of a JavaScript engine. */
+const ofGpu = ({ device }) => String(device).startsWith('gpu-');
+
 /** Calls an export of the engine: JSON in, JSON out, errors as the engine worded them. */
 function call(engine, name, argument) {
   let text;
@@ -62,6 +65,7 @@ export class Session {
     this.turn = Promise.resolve();
     this.playing = false;
     this.warmed = false;
+    this.gpuPause = IDLE_PAUSE_MILLISECONDS;
     this.sliceMilliseconds = IDLE_SLICE_MILLISECONDS[1]; // before the first call only records are prepared
   }
 
@@ -147,7 +151,7 @@ export class Session {
       data: files.slice(1),
       class: this.capabilities.class,
       family: features.family,
-      records: request.records ?? [],
+      records: (request.records ?? []).filter((record) => !ofGpu(record)),
       profile: request.profile ?? null,
       threads: request.threads ?? 0,
       browser: request.browser ?? '',
@@ -172,7 +176,10 @@ export class Session {
     if (this.unmeasured) this.sliceMilliseconds = IDLE_SLICE_MILLISECONDS[0]; // the first call comes soon
     this.takeThreads(created.threads);
     this.forward(created.events);
-    this.gpu?.take(this.gpuCalls, this.machine);
+    this.gpu?.take(this.gpuCalls, this.machine, {
+      records: (request.records ?? []).filter(ofGpu),
+      browser: request.browser ?? '',
+    });
     if (this.gpu?.leads) this.capabilities.device = 'webgpu';
     this.setTuning(request);
     const named = (values) =>
@@ -328,6 +335,8 @@ export class Session {
   }
 
   byGpu(reply) {
+    this.gpuRan = true;
+    this.planSlice();
     return { ...reply, threads: this.threads, device: 'webgpu' };
   }
 
@@ -400,7 +409,9 @@ export class Session {
   }
 
   schedules({ records }) {
-    const reply = call(this.engine, 'schedules', { records });
+    this.gpu?.add(records.filter(ofGpu));
+    const others = records.filter((record) => !ofGpu(record));
+    const reply = call(this.engine, 'schedules', { records: others });
     this.forward(reply.events);
     this.planSlice();
     return { adopted: reply.adopted, refused: reply.refused };
@@ -432,6 +443,7 @@ export class Session {
     this.visible = !hidden;
     this.tunes = Boolean(tune) && !hidden && this.device === 'wasm';
     call(this.engine, 'tuning', { tune: Boolean(tune) });
+    this.gpu?.setTuning(this.tunes);
     clearTimeout(this.timer);
     this.timer = null;
     this.planSlice();
@@ -439,12 +451,52 @@ export class Session {
 
   /** A search that has ended begins again when a run brings other sizes or records come in. */
   planSlice() {
-    if (this.gpu?.leads) return; // the CPU's kernels are only a reserve
+    if (this.gpu?.leads) {
+      // The CPU's kernels are only a reserve.
+      if (this.visible) this.timer ??= setTimeout(() => this.gpuSlice(), this.gpuPause);
+      return;
+    }
     const measures = this.unmeasured && this.visible;
     if ((this.tunes || measures) && !this.timer) {
       const pause = measures && this.ran ? 0 : IDLE_PAUSE_MILLISECONDS;
       this.timer = setTimeout(() => this.slice(), pause);
     }
+  }
+
+  /** A piece of the GPU's search, in turn with runs; where those follow one another it takes a small part of the time. */
+  async gpuSlice() {
+    const { timer } = this;
+    let start = 0;
+    const turn = this.turn.then(() => {
+      start = performance.now();
+      return timer === this.timer ? this.gpu?.tune() : null;
+    });
+    this.turn = turn.catch(() => {}); // told below
+    this.gpuRan = false;
+    let more = false;
+    try {
+      const worked = await turn;
+      more = worked?.more ?? false;
+      this.forward(worked?.events);
+    } catch (error) {
+      this.stopTuning(error);
+    }
+    const took = performance.now() - start;
+    this.gpuPause = this.gpuRan
+      ? Math.max(IDLE_PAUSE_MILLISECONDS, 4 * took)
+      : IDLE_PAUSE_MILLISECONDS;
+    if (timer === this.timer) {
+      this.timer = null;
+      if (more) this.planSlice();
+    }
+  }
+
+  stopTuning(error) {
+    this.gpu?.setTuning(false);
+    this.tunes = false;
+    this.unmeasured = false;
+    const reason = `Tuning stopped: ${error.message}`;
+    this.notify({ type: 'refused', kernel: '', bucket: '', schedule: '', reason });
   }
 
   async slice() {
@@ -477,10 +529,7 @@ export class Session {
             )
           : work();
     } catch (error) {
-      this.tunes = false;
-      this.unmeasured = false;
-      const reason = `Tuning stopped: ${error.message}`;
-      this.notify({ type: 'refused', kernel: '', bucket: '', schedule: '', reason });
+      this.stopTuning(error);
     }
     if (timer === this.timer) {
       this.timer = null;

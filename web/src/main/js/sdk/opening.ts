@@ -111,12 +111,18 @@ export async function openEngine(
       ({ source }) => fresh === loader && fresh?.load(source),
       () => undefined, // told by whoever waits for it
     );
+    let offered: string | undefined;
     const opened = new Channel(startWorker(), (notification) => {
       if (notification.type === 'progress') {
         const { phase, loaded, total } = notification;
         options.onProgress?.({ phase, loaded, total });
       } else if (notification.type === 'device') {
         void offerSchedules(opened, notification.class, options, ready);
+      } else if (notification.type === 'gpu' && notification.gpu.schedules !== offered) {
+        offered = notification.gpu.schedules;
+        if (offered) {
+          void offerSchedules(opened, offered, options, ready);
+        }
       } else if (notification.type === 'profile') {
         void memory.keepProfile(browser, notification.profile);
       } else if (notification.type === 'scarce') {

@@ -85,6 +85,10 @@ export type Device = 'wasm' | 'webgpu' | 'reference';
 
 /** Whether there is a GPU, and what its adapter says of itself. */
 export interface GpuFact extends Fact {
+  /** What measurements are filed under, such as "gpu-nvidia-ampere". */
+  class?: string;
+  /** The same for schedules, which another version of a browser does not share. */
+  schedules?: string;
   vendor?: string;
   architecture?: string;
   device?: string;
@@ -97,11 +101,13 @@ export interface GpuFact extends Fact {
 }
 
 /** What runs on the GPU, at the sizes that ran last. */
-export interface GpuUse extends GpuFact {
+export interface GpuUse extends Omit<GpuFact, 'schedules'> {
   dispatches: number;
   onCpu: string[];
   shaders: number;
   weightBytes: number;
+  /** Products that are tuned. */
+  schedules: ScheduleRow[];
 }
 
 /** Which path is taken on this device, and why; every `why` is a sentence for a person. */

@@ -25,7 +25,7 @@ import type {
 import { findModel, type Found, type ModelInput } from './source.js';
 import { State } from './state.js';
 import { Repeats, type Ran, type EngineWorker } from './repeats.js';
-import { gpuClass, type Telemetry } from './telemetry.js';
+import type { Telemetry } from './telemetry.js';
 import { Tensor, fromWireTensor, toWire } from './tensor.js';
 
 export interface RunOptions {
@@ -426,7 +426,7 @@ export class Session extends EventTarget {
       return;
     }
     const { capabilities, version, threads } = this.#created;
-    const device = computed === 'webgpu' ? gpuClass(capabilities.gpu) : capabilities.class;
+    const device = computed === 'webgpu' ? capabilities.gpu.class! : capabilities.class;
     const common = { ...this.#labels, device, engine: version };
     if (!this.#reported) {
       this.#reported = true;

@@ -1,5 +1,4 @@
 import { PAGE_CLOCK, type Clock } from './channel.js';
-import type { GpuFact } from './protocol.js';
 
 /** One row per kind of event: the fields that may leave the page. Everything else is dropped here, whoever put it in. */
 const FIELDS: Record<string, readonly string[]> = {
@@ -22,21 +21,6 @@ const RECORD_FIELDS = [
 const BATCH = 50;
 const DELAY = 5000; // ms; a batch is sent at the latest this long after its first event
 const BACKLOG = 200; // events kept while the server cannot be reached
-
-/** How numbers of a GPU are filed: what its adapter tells of its kind, such as "gpu-nvidia-ampere". */
-export function gpuClass({ vendor, architecture, featureLevel }: GpuFact): string {
-  const words = [
-    'gpu',
-    vendor || 'unknown',
-    architecture,
-    featureLevel === 'core' ? '' : featureLevel,
-  ];
-  return words
-    .map((word) => (word ?? '').toLowerCase().replace(/[^a-z0-9]+/g, ''))
-    .filter(Boolean)
-    .join('-')
-    .slice(0, 64);
-}
 
 export type TelemetryEvent = { type: string } & Record<string, unknown>;
 

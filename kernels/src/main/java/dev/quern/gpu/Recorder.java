@@ -7,12 +7,14 @@ import dev.quern.gpu.Recording.Part;
 import dev.quern.kernel.BlockQuantizeKernel;
 import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec;
+import dev.quern.kernel.MatmulKernel;
 import dev.quern.plan.Activation;
 import dev.quern.plan.Arg;
 import dev.quern.plan.Base;
 import dev.quern.plan.Plan;
 import dev.quern.plan.Step;
 import dev.quern.plan.Work;
+import dev.quern.schedule.Schedule;
 import dev.quern.wgsl.Shader;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -73,6 +75,75 @@ public final class Recorder {
       GpuLimits limits,
       ShaderCache cache) {
     return new Recorder(plan, weightBytes, symbols, limits, cache).record();
+  }
+
+  /**
+   * What a step dispatches with another schedule than the chosen one: its bindings and its words
+   * stay the same.
+   *
+   * @param shader WGSL
+   * @param groups workgroups along x, y and z
+   */
+  public record Tiles(String shader, List<Long> groups) {
+    public Tiles {
+      groups = List.copyOf(groups);
+    }
+  }
+
+  /**
+   * A product in tiles of a schedule.
+   *
+   * @throws KernelException if the device cannot dispatch it
+   */
+  public static Tiles tiles(
+      Step step, Map<String, Long> symbols, ShaderCache cache, Schedule schedule) {
+    return dispatching(step.kernel(), new Arguments(step, symbols), cache, schedule).tiles();
+  }
+
+  /**
+   * A dispatch of a kernel whose operands lie elsewhere than in a model's buffers.
+   *
+   * @param args the arguments whose buffers it binds
+   * @param words contents of its uniform struct, u32
+   */
+  public record Dispatching(Tiles tiles, List<Integer> args, List<Long> words) {
+    public Dispatching {
+      args = List.copyOf(args);
+      words = List.copyOf(words);
+    }
+  }
+
+  /**
+   * A product in tiles of a schedule.
+   *
+   * @throws KernelException if the device cannot dispatch it
+   */
+  public static Dispatching dispatching(
+      KernelSpec spec, Shader.Sizes sizes, ShaderCache cache, Schedule schedule) {
+    Shader shader = cache.of(spec, sizes, schedule);
+    List<Long> groups = groups(shader, sizes);
+    String problem = problem(groups);
+    if (problem != null) {
+      throw new KernelException(problem);
+    }
+    List<Integer> args = new ArrayList<>();
+    for (Shader.Binding binding : shader.bindings()) {
+      args.add(binding.arg());
+    }
+    return new Dispatching(new Tiles(shader.text(), groups), args, words(shader, sizes));
+  }
+
+  /** Rows of a product in a run. */
+  public static long rows(Step step, Map<String, Long> symbols) {
+    return new Arguments(step, symbols).arg(MatmulKernel.M);
+  }
+
+  private static List<Long> words(Shader shader, Shader.Sizes sizes) {
+    List<Long> words = new ArrayList<>();
+    for (Shader.Word word : shader.words()) {
+      words.add(word.source().value(sizes) & 0xffffffffL);
+    }
+    return words;
   }
 
   private Recording record() {
@@ -184,10 +255,7 @@ public final class Recorder {
       for (Shader.Binding binding : shader.bindings()) {
         bases.add(step.args().get(binding.arg()).base());
       }
-      List<Long> groups = new ArrayList<>();
-      for (long size : shader.grid().groups(arguments)) {
-        groups.add(size);
-      }
+      List<Long> groups = groups(shader, arguments);
       String problem = problem(shader, bases, groups);
       if (problem != null) {
         return refused(step, problem);
@@ -196,10 +264,7 @@ public final class Recorder {
       for (Base base : bases) {
         bindings.add(new Binding(buffer(base), bytes(base)));
       }
-      List<Long> words = new ArrayList<>();
-      for (Shader.Word word : shader.words()) {
-        words.add(word.source().value(arguments) & 0xffffffffL);
-      }
+      List<Long> words = words(shader, arguments);
       int number = shaders.computeIfAbsent(shader.text(), text -> shaders.size());
       return new Outcome(
           new Dispatch(index, number, bindings, words, shader.faults(), groups), null);
@@ -208,11 +273,27 @@ public final class Recorder {
     }
   }
 
-  private String problem(Shader shader, List<Base> bases, List<Long> groups) {
+  private static List<Long> groups(Shader shader, Shader.Sizes sizes) {
+    List<Long> groups = new ArrayList<>();
+    for (long size : shader.grid().groups(sizes)) {
+      groups.add(size);
+    }
+    return groups;
+  }
+
+  private static String problem(List<Long> groups) {
     for (long size : groups) {
       if (size > MOST_GROUPS) {
         return "it takes " + size + " workgroups along one dimension";
       }
+    }
+    return null;
+  }
+
+  private String problem(Shader shader, List<Base> bases, List<Long> groups) {
+    String tooMany = problem(groups);
+    if (tooMany != null) {
+      return tooMany;
     }
     for (int i = 0; i < bases.size(); i++) {
       long bytes = bytes(bases.get(i));

@@ -177,45 +177,124 @@ public final class TunableRunner implements TunableModel {
   }
 
   /**
-   * Where a kernel runs on a synthetic problem: behind everything that a run touches.
+   * A synthetic problem in memory, behind everything that a run touches.
    *
-   * @param extras addresses of the epilogue's operands
-   * @param record of its step
-   * @param words the record's contents
+   * @param end the first address behind it
    */
-  private record Trial(long b, long a, long c, long[] extras, long record, int[] words) {}
-
-  private Trial trial(Kernel kernel, Schedule schedule, int rows) {
-    int k = kernel.k();
-    int n = kernel.n();
-    long b = runner.end();
-    long a = Arena.align(b + spec(kernel).format().bytes(k, n) + 16);
-    // One row more: what is behind C is guarded.
-    long c = Arena.align(a + 4L * rows * k + 16);
-    long next = Arena.align(c + 4L * (rows + 1) * n + 16);
-    int[] words = new int[StepRecord.SIZE / 4];
-    long[] extras = new long[kernel.extras().size()];
-    for (int e = 0; e < extras.length; e++) {
-      Extra extra = kernel.extras().get(e);
-      extras[e] = next;
-      int word = StepRecord.arg(MatmulKernel.EXTRAS + 3 * e) / 4;
-      words[word] = (int) next;
-      words[word + 1] = extra.rows() ? extra.columns() ? 4 * n : 4 : 0;
-      next = Arena.align(next + 4L * extra.size(rows, n) + 64);
+  public record Laid(
+      KernelSpec.Matmul spec, int rows, Place a, Place b, Place c, List<Place> extras, long end) {
+    /**
+     * An operand.
+     *
+     * @param stride bytes from row to row, 0 where all rows share it; of extras only
+     */
+    public record Place(long address, long bytes, long stride) {
+      private long next() {
+        return Arena.align(address + bytes + 64);
+      }
     }
-    words[StepRecord.SLOT / 4] = runner.table().slot(kernel.signature(), schedule);
-    words[StepRecord.ITEMS / 4] = MatmulKernel.cut(words, rows, n, schedule);
-    words[StepRecord.GRAIN / 4] = 1;
-    words[StepRecord.arg(MatmulKernel.A) / 4] = (int) a;
-    words[StepRecord.arg(MatmulKernel.B) / 4] = (int) b;
-    words[StepRecord.arg(MatmulKernel.C) / 4] = (int) c;
-    words[StepRecord.arg(MatmulKernel.M) / 4] = rows;
-    machine.memory().ensure(next + StepRecord.SIZE);
-    return new Trial(b, a, c, extras, next, words);
+
+    /** The place of a step's argument; null if it is no address. */
+    public Place place(int arg) {
+      return switch (arg) {
+        case MatmulKernel.A -> a;
+        case MatmulKernel.B -> b;
+        case MatmulKernel.C -> c;
+        default -> {
+          int extra = arg - MatmulKernel.EXTRAS;
+          boolean address = extra >= 0 && extra % 3 == 0 && extra / 3 < extras.size();
+          yield address ? extras.get(extra / 3) : null;
+        }
+      };
+    }
+
+    /** A step's argument where each operand has a buffer of its own. */
+    public long arg(int arg) {
+      int extra = arg - MatmulKernel.EXTRAS;
+      if (extra >= 0 && extra % 3 == 1 && extra / 3 < extras.size()) {
+        return extras.get(extra / 3).stride();
+      }
+      return switch (arg) {
+        case MatmulKernel.M -> rows;
+        case MatmulKernel.K -> spec.k();
+        case MatmulKernel.N -> spec.n();
+        default -> 0;
+      };
+    }
   }
 
-  private void run(Trial trial) {
-    int status = machine.run((int) trial.record(), 0, 1);
+  private Laid place(Kernel kernel, int rows) {
+    int k = kernel.k();
+    int n = kernel.n();
+    KernelSpec.Matmul spec = spec(kernel);
+    Laid.Place b = new Laid.Place(runner.end(), spec.format().bytes(k, n), 0);
+    long left = kernel.whole() ? 2L * ((k + 1) / 2 * 2) : 4L * k;
+    Laid.Place a = new Laid.Place(b.next(), rows * left, 0);
+    // One row more: what is behind C is guarded.
+    Laid.Place c = new Laid.Place(a.next(), 4L * (rows + 1) * n, 0);
+    long next = c.next();
+    List<Laid.Place> extras = new ArrayList<>();
+    for (Extra extra : kernel.extras()) {
+      long stride = extra.rows() ? extra.columns() ? 4L * n : 4 : 0;
+      extras.add(new Laid.Place(next, 4L * extra.size(rows, n), stride));
+      next = extras.getLast().next();
+    }
+    machine.memory().ensure(next + StepRecord.SIZE);
+    return new Laid(spec, rows, a, b, c, extras, next);
+  }
+
+  /** Writes a problem into memory, for a kernel that runs elsewhere; C holds {@link #GUARD}. */
+  public Laid lay(Kernel kernel, Problem problem) {
+    int k = kernel.k();
+    int n = kernel.n();
+    int rows = problem.rows();
+    Laid laid = place(kernel, rows);
+    // First, because packing lays B over all that is behind its place.
+    packed(kernel, problem.b(), laid.b().address(), laid.a().address());
+    LinearMemory memory = machine.memory();
+    for (int e = 0; e < kernel.extras().size(); e++) {
+      int size = kernel.extras().get(e).size(rows, n);
+      memory.writeFloats(laid.extras().get(e).address(), problem.extras().get(e), 0, size);
+    }
+    if (kernel.whole()) {
+      byte[] left = whole(problem.a(), rows, k, (k + 1) / 2 * 2, 2);
+      memory.write(laid.a().address(), left, 0, left.length);
+    } else {
+      memory.writeFloats(laid.a().address(), problem.a(), 0, rows * k);
+    }
+    float[] c = new float[(rows + 1) * n];
+    Arrays.fill(c, GUARD);
+    memory.writeFloats(laid.c().address(), c, 0, c.length);
+    return laid;
+  }
+
+  /** C and the row behind it. */
+  public float[] result(Laid laid) {
+    float[] c = new float[(laid.rows() + 1) * laid.spec().n()];
+    machine.memory().readFloats(laid.c().address(), c, 0, c.length);
+    return c;
+  }
+
+  /** Writes the record of a step that runs a kernel on a problem. */
+  private void record(Kernel kernel, Schedule schedule, Laid laid) {
+    int[] words = new int[StepRecord.SIZE / 4];
+    for (int e = 0; e < laid.extras().size(); e++) {
+      int word = StepRecord.arg(MatmulKernel.EXTRAS + 3 * e) / 4;
+      words[word] = (int) laid.extras().get(e).address();
+      words[word + 1] = (int) laid.extras().get(e).stride();
+    }
+    words[StepRecord.SLOT / 4] = runner.table().slot(kernel.signature(), schedule);
+    words[StepRecord.ITEMS / 4] = MatmulKernel.cut(words, laid.rows(), kernel.n(), schedule);
+    words[StepRecord.GRAIN / 4] = 1;
+    words[StepRecord.arg(MatmulKernel.A) / 4] = (int) laid.a().address();
+    words[StepRecord.arg(MatmulKernel.B) / 4] = (int) laid.b().address();
+    words[StepRecord.arg(MatmulKernel.C) / 4] = (int) laid.c().address();
+    words[StepRecord.arg(MatmulKernel.M) / 4] = laid.rows();
+    machine.memory().writeInts(laid.end(), words, 0, words.length);
+  }
+
+  private void run(Laid laid) {
+    int status = machine.run((int) laid.end(), 0, 1);
     if (status != Control.OK) {
       throw new MachineException("the kernel ended with status " + status);
     }
@@ -223,40 +302,20 @@ public final class TunableRunner implements TunableModel {
 
   @Override
   public float[] evaluate(Kernel kernel, Schedule schedule, Problem problem) {
-    int k = kernel.k();
-    int n = kernel.n();
-    int rows = problem.rows();
-    Trial trial = trial(kernel, schedule, rows);
-    // First, because packing lays B over all that is behind its place.
-    packed(kernel, problem.b(), trial.b(), trial.a());
-    LinearMemory memory = machine.memory();
-    for (int e = 0; e < kernel.extras().size(); e++) {
-      int size = kernel.extras().get(e).size(rows, n);
-      memory.writeFloats(trial.extras()[e], problem.extras().get(e), 0, size);
-    }
-    if (kernel.whole()) {
-      byte[] left = whole(problem.a(), rows, k, (k + 1) / 2 * 2, 2);
-      memory.write(trial.a(), left, 0, left.length);
-    } else {
-      memory.writeFloats(trial.a(), problem.a(), 0, rows * k);
-    }
-    float[] c = new float[(rows + 1) * n];
-    Arrays.fill(c, GUARD);
-    memory.writeFloats(trial.c(), c, 0, c.length);
-    memory.writeInts(trial.record(), trial.words(), 0, trial.words().length);
-    run(trial);
-    memory.readFloats(trial.c(), c, 0, c.length);
-    return c;
+    Laid laid = lay(kernel, problem);
+    record(kernel, schedule, laid);
+    run(laid);
+    return result(laid);
   }
 
   @Override
   public double probe(Kernel kernel, Schedule schedule, int rows, int times) {
-    Trial trial = trial(kernel, schedule, rows);
-    machine.memory().writeInts(trial.record(), trial.words(), 0, trial.words().length);
+    Laid laid = place(kernel, rows);
+    record(kernel, schedule, laid);
     double start = machine.now();
     for (int i = 0; i < times; i++) {
       // The counter of claimed work is set anew by each run.
-      run(trial);
+      run(laid);
     }
     return (machine.now() - start) / 1000;
   }

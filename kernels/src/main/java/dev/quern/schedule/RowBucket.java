@@ -42,7 +42,7 @@ public enum RowBucket {
    *
    * @throws IllegalArgumentException if {@code rows} is less than 1
    */
-  public static RowBucket of(int rows) {
+  public static RowBucket of(long rows) {
     if (rows < 1) {
       throw new IllegalArgumentException("a matmul has " + rows + " rows: it needs at least 1");
     }

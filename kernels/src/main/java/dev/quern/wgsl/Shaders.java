@@ -2,6 +2,7 @@ package dev.quern.wgsl;
 
 import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec;
+import dev.quern.schedule.RowBucket;
 import dev.quern.schedule.Schedule;
 
 /**
@@ -21,7 +22,7 @@ public final class Shaders {
    * @throws KernelException if no shader is made for it: the CPU's kernel serves
    */
   public static Shader of(KernelSpec spec, Shader.Sizes sizes) {
-    return of(spec, choice(spec, sizes));
+    return of(spec, choice(spec, sizes, GpuSchedules.Chosen.NONE));
   }
 
   /**
@@ -39,18 +40,25 @@ public final class Shaders {
     }
   }
 
-  /** What to emit for a run's sizes where nothing was measured. */
-  public static Choice choice(KernelSpec spec, Shader.Sizes sizes) {
+  /** Whether a product of so many rows goes by tiles, so that a schedule counts. */
+  public static boolean isTiled(KernelSpec.Matmul spec, long m) {
+    return m > THIN || spec.layout() != KernelSpec.Layout.PANELS;
+  }
+
+  /** What to emit for a run's sizes: as it was chosen by measurement, or else by rule. */
+  public static Choice choice(KernelSpec spec, Shader.Sizes sizes, GpuSchedules.Chosen chosen) {
     boolean aligned = Alignment.of(spec, sizes);
     return switch (spec) {
       case KernelSpec.Matmul matmul -> {
         long m = sizes.arg(dev.quern.kernel.MatmulKernel.M);
         long n = sizes.arg(dev.quern.kernel.MatmulKernel.N);
         boolean packed = matmul.layout() == KernelSpec.Layout.PANELS;
-        if (packed && m <= THIN) {
+        if (!isTiled(matmul, m)) {
           yield new Choice(null, (int) Math.max(1, m), aligned);
         }
-        yield new Choice(GpuSchedules.choose(m, n), 0, aligned);
+        Schedule schedule =
+            packed ? chosen.schedule(spec.signature(), RowBucket.of(Math.max(1, m))) : null;
+        yield new Choice(schedule != null ? schedule : GpuSchedules.choose(m, n), 0, aligned);
       }
       case KernelSpec.Conv conv -> {
         long pixels = sizes.items() * sizes.arg(dev.quern.kernel.ConvKernel.OUT_W);

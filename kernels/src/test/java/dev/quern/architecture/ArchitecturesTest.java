@@ -19,6 +19,7 @@ import dev.quern.reference.Tensors;
 import dev.quern.runtime.JavetMachine;
 import dev.quern.runtime.Limits;
 import dev.quern.runtime.ModelRunner;
+import dev.quern.wgsl.GpuSchedules;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,7 +110,9 @@ class ArchitecturesTest {
     architecture.net.get().feeds().forEach((name, tensor) -> dims.put(name, tensor.dims()));
     long[] weights = new long[plan.weights().size()];
     Arrays.fill(weights, 4096);
-    return Recorder.record(plan, weights, graph.bind(dims), LIMITS, new ShaderCache()).dispatches();
+    return Recorder.record(
+            plan, weights, graph.bind(dims), LIMITS, new ShaderCache(GpuSchedules.Chosen.NONE))
+        .dispatches();
   }
 
   /** Rewritten by {@code -Dgolden.update=true}. */

@@ -12,6 +12,7 @@ import dev.quern.onnx.OnnxReader;
 import dev.quern.plan.Activation;
 import dev.quern.plan.Plan;
 import dev.quern.plan.Planner;
+import dev.quern.wgsl.GpuSchedules;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -50,7 +51,8 @@ class RecorderTest {
   private static Recording record(Plan plan, GpuLimits limits) {
     long[] bytes = new long[plan.weights().size()];
     Arrays.fill(bytes, 256);
-    return Recorder.record(plan, bytes, Map.of("n", 5L), limits, new ShaderCache());
+    return Recorder.record(
+        plan, bytes, Map.of("n", 5L), limits, new ShaderCache(GpuSchedules.Chosen.NONE));
   }
 
   @Test

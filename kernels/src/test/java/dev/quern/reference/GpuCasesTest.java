@@ -19,6 +19,7 @@ import dev.quern.onnx.OnnxTensor;
 import dev.quern.plan.Plan;
 import dev.quern.plan.PlanException;
 import dev.quern.plan.Planner;
+import dev.quern.wgsl.GpuSchedules;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -81,7 +82,8 @@ class GpuCasesTest {
     long[] weights = new long[plan.weights().size()];
     Arrays.fill(weights, WEIGHT_BYTES);
     Recording recording =
-        Recorder.record(plan, weights, graph.bind(dims), LIMITS, new ShaderCache());
+        Recorder.record(
+            plan, weights, graph.bind(dims), LIMITS, new ShaderCache(GpuSchedules.Chosen.NONE));
     return recording.parts().stream().allMatch(part -> part instanceof Recording.Dispatches);
   }
 }

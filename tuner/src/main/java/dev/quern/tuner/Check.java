@@ -17,8 +17,19 @@ import java.util.Map;
 public final class Check {
   private static final double EPSILON = 1.0 / (1 << 24);
 
-  /** Relative and absolute slack for an epilogue's own approximations. */
-  private static final double EPILOGUE = 4e-6;
+  /**
+   * What is asked of a kernel.
+   *
+   * @param hazards whether A and B hold NaN and infinities: WGSL leaves open what becomes of them
+   * @param epilogue relative and absolute slack for an epilogue's own approximations
+   */
+  public record Demands(boolean hazards, double epilogue) {
+    /** Of WebAssembly, where only our own polynomials approximate. */
+    public static final Demands WASM = new Demands(true, 4e-6);
+
+    /** Of WGSL, whose built-in functions differ from device to device. */
+    public static final Demands WGSL = new Demands(false, 4e-5);
+  }
 
   /** Rows with hazards: their outputs are not finite, and no other row may see that. */
   private static final int NAN_ROW = 2;
@@ -26,8 +37,8 @@ public final class Check {
   private static final int INFINITE_ROW = 5;
   private static final int SPREAD = 12;
 
-  private final TunableModel model;
   private final TunableModel.Kernel kernel;
+  private final Demands demands;
   private final int k;
   private final int n;
   private final float[] b;
@@ -37,9 +48,9 @@ public final class Check {
   private int random = 0x2545f491;
 
   /** Prepares the problem of one kernel: B holds {@code 4·k·n} bytes while this is alive. */
-  public Check(TunableModel model, TunableModel.Kernel kernel) {
-    this.model = model;
+  public Check(TunableModel.Kernel kernel, Demands demands) {
     this.kernel = kernel;
+    this.demands = demands;
     this.k = kernel.k();
     this.n = kernel.n();
     this.b = new float[k * n];
@@ -51,7 +62,7 @@ public final class Check {
     if (kernel.whole()) {
       b[(k / 2) * n + n / 3] = 127;
       b[(k / 3) * n + n - 1] = -128;
-    } else if (n > 8) {
+    } else if (demands.hazards() && n > 8) {
       b[(k / 2) * n + n / 3] = Float.NaN;
       b[(k / 3) * n + n - 2] = Float.POSITIVE_INFINITY;
     }
@@ -62,46 +73,53 @@ public final class Check {
 
   /** The check of one schedule, done in small pieces so that it fits idle slices. */
   public final class Run {
+    /** What is checked. */
     private final Schedule schedule;
 
-    /** The same code on blocks of one tile: what is compiled does not hold the blocks. */
-    private final Schedule blocks;
+    /** What computes the last problem. */
+    private final Schedule last;
 
-    private final List<Integer> problems = new ArrayList<>();
+    private final List<Integer> problems;
     private int next;
     private String reason;
 
-    private Run(Schedule schedule) {
+    private Run(Schedule schedule, Schedule last, List<Integer> problems) {
       this.schedule = schedule;
-      int mr = schedule.mr();
-      this.blocks =
-          new Schedule(
-              mr,
-              schedule.nr(),
-              mr,
-              schedule.nr(),
-              schedule.kc(),
-              schedule.unroll(),
-              schedule.fma(),
-              schedule.order());
-      if (mr > 1) {
-        problems.add(1);
-      }
-      // Behind whole rows of tiles each number of rows that is left over.
-      for (int tail = 0; tail < mr; tail++) {
-        problems.add(mr + tail);
-      }
-      problems.add(2 * mr + 1);
+      this.last = last;
+      this.problems = problems;
     }
 
-    /** Runs one problem. */
-    public void step() {
-      int rows = problems.get(next++);
+    /** Runs one problem on the CPU. */
+    public void step(TunableModel model) {
       try {
-        reason = compare(next == problems.size() ? blocks : schedule, rows);
+        judge(model.evaluate(kernel, computing(), problem()));
       } catch (MachineException trap) {
-        reason = "m=" + rows + ": " + trap.getMessage();
+        fail(trap.getMessage());
       }
+    }
+
+    private Schedule computing() {
+      return next == problems.size() - 1 ? last : schedule;
+    }
+
+    /** The problem to be computed next. */
+    public TunableModel.Problem problem() {
+      int rows = problems.get(next);
+      grow(rows);
+      return new TunableModel.Problem(rows, a, b, List.copyOf(extras));
+    }
+
+    /** Takes what was computed: C and the row behind it. */
+    public void judge(float[] got) {
+      Schedule computed = computing();
+      int rows = problems.get(next++);
+      String wrong = compare(computed, rows, got);
+      reason = wrong == null ? null : "m=" + rows + ": " + wrong;
+    }
+
+    /** The problem could not be computed. */
+    public void fail(String why) {
+      reason = "m=" + problems.get(next) + ": " + why;
     }
 
     /** Whether nothing is left to do: all problems passed, or one failed. */
@@ -115,9 +133,39 @@ public final class Check {
     }
   }
 
-  /** Starts the check of a schedule that is installed. */
+  /** Starts the check of a schedule that is installed on the CPU. */
   public Run start(Schedule schedule) {
-    return new Run(schedule);
+    int mr = schedule.mr();
+    // The same code on blocks of one tile: what is compiled does not hold the blocks.
+    Schedule blocks =
+        new Schedule(
+            mr,
+            schedule.nr(),
+            mr,
+            schedule.nr(),
+            schedule.kc(),
+            schedule.unroll(),
+            schedule.fma(),
+            schedule.order());
+    List<Integer> problems = new ArrayList<>();
+    if (mr > 1) {
+      problems.add(1);
+    }
+    // Behind whole rows of tiles each number of rows that is left over.
+    for (int tail = 0; tail < mr; tail++) {
+      problems.add(mr + tail);
+    }
+    problems.add(2 * mr + 1);
+    return new Run(schedule, blocks, problems);
+  }
+
+  /**
+   * Starts the check of a shader, whose tails end in one comparison for each row: one row, whole
+   * workgroups, and a part of one behind a whole one.
+   */
+  public Run startOnGpu(Schedule schedule) {
+    int mc = schedule.mc();
+    return new Run(schedule, schedule, List.of(1, mc, mc + schedule.mr() + 1));
   }
 
   /**
@@ -125,29 +173,26 @@ public final class Check {
    *
    * @return what is wrong, or null
    */
-  public String run(Schedule schedule) {
+  public String run(TunableModel model, Schedule schedule) {
     Run run = start(schedule);
     while (!run.done()) {
-      run.step();
+      run.step(model);
     }
     return run.reason();
   }
 
-  private String compare(Schedule schedule, int rows) {
-    grow(rows);
-    float[] got =
-        model.evaluate(kernel, schedule, new TunableModel.Problem(rows, a, b, List.copyOf(extras)));
+  private String compare(Schedule schedule, int rows, float[] got) {
     if (got.length < (rows + 1) * n) {
-      return "m=" + rows + ": the output holds " + got.length + " numbers, not " + (rows + 1) * n;
+      return "the output holds " + got.length + " numbers, not " + (rows + 1) * n;
     }
     for (int column = 0; column < n; column++) {
       if (got[rows * n + column] != TunableModel.GUARD) {
-        return "m=" + rows + ": writes past the last row, at column " + column;
+        return "writes past the last row, at column " + column;
       }
     }
     for (int i = 0; i < rows * n; i++) {
       if (got[i] == TunableModel.GUARD) {
-        return "m=" + rows + ": does not write row " + i / n + ", column " + i % n;
+        return "does not write row " + i / n + ", column " + i % n;
       }
     }
     List<Integer> columns = columns(schedule);
@@ -158,7 +203,7 @@ public final class Check {
       for (int column : columns) {
         String wrong = compare(row, column, rows, got[row * n + column]);
         if (wrong != null) {
-          return "m=" + rows + ": " + wrong;
+          return wrong;
         }
       }
     }
@@ -254,7 +299,7 @@ public final class Check {
   /** Whether an output is within the tolerance, which costs more to know than most need. */
   private boolean near(int row, int column, double[] known, float got) {
     double want = known[0];
-    double slack = EPILOGUE * (1 + Math.abs(want));
+    double slack = demands.epilogue() * (1 + Math.abs(want));
     double off = Math.abs(got - want);
     if (off <= slack) {
       return true;
@@ -265,7 +310,9 @@ public final class Check {
     double below = kernel.epilogue().apply((float) (sum - bound), operands);
     double above = kernel.epilogue().apply((float) (sum + bound), operands);
     return off
-        <= slack + bound * EPILOGUE + Math.max(Math.abs(below - want), Math.abs(above - want));
+        <= slack
+            + bound * demands.epilogue()
+            + Math.max(Math.abs(below - want), Math.abs(above - want));
   }
 
   /** The expected output, the sum that it is made from, and how far a kernel's sum may be off. */
@@ -303,10 +350,11 @@ public final class Check {
     if (kernel.whole()) {
       larger[larger.length - 1] = -255;
       larger[larger.length - k] = 255;
-    } else if (had <= NAN_ROW && rows > NAN_ROW) {
+    } else if (demands.hazards() && had <= NAN_ROW && rows > NAN_ROW) {
       larger[NAN_ROW * k + k / 4] = Float.NaN;
     }
-    if (!kernel.whole() && had <= INFINITE_ROW && rows > INFINITE_ROW) {
+    boolean infinite = demands.hazards() && !kernel.whole();
+    if (infinite && had <= INFINITE_ROW && rows > INFINITE_ROW) {
       larger[INFINITE_ROW * k + k - 1] = Float.NEGATIVE_INFINITY;
     }
     a = larger;

@@ -85,7 +85,7 @@ final class Preparation {
   void step(Probe probe, Schedule incumbent) {
     try {
       if (phase == Phase.CHECK) {
-        check.step();
+        check.step(model);
         if (check.reason() != null) {
           fail(check.reason());
         } else if (check.done()) {

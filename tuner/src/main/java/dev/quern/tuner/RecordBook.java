@@ -2,6 +2,7 @@ package dev.quern.tuner;
 
 import dev.quern.schedule.Features;
 import dev.quern.schedule.RowBucket;
+import dev.quern.schedule.Schedule;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,14 +23,25 @@ public final class RecordBook {
   public record Entry(TuningRecord record, Origin origin) {}
 
   private final String device;
-  private final Features features;
+  private final Legality legality;
   private final Map<String, Entry> entries = new TreeMap<>();
   private final List<Refusal> refusals = new ArrayList<>();
 
+  /** What a device can be asked to run. */
+  public interface Legality {
+    /** Why a schedule may not serve there; empty if it may. */
+    List<String> problems(Schedule schedule);
+  }
+
   /** An empty book for devices of a class. */
   public RecordBook(String device, Features features) {
+    this(device, schedule -> schedule.problems(features));
+  }
+
+  /** An empty book for devices of a class that have rules of their own. */
+  public RecordBook(String device, Legality legality) {
     this.device = device;
-    this.features = features;
+    this.legality = legality;
   }
 
   /**
@@ -43,7 +55,7 @@ public final class RecordBook {
     if (!record.device().equals(device)) {
       problems.add("it was measured on " + record.device() + ", this is " + device);
     }
-    problems.addAll(record.schedule().problems(features));
+    problems.addAll(legality.problems(record.schedule()));
     if (!problems.isEmpty()) {
       refusals.add(
           new Refusal(

@@ -278,7 +278,7 @@ final class SiteSearch {
       taken.removeIf(schedule -> !installs(schedule));
     }
     if (check == null) {
-      check = new Check(model, kernel);
+      check = new Check(kernel, Check.Demands.WASM);
     }
     for (Schedule schedule : taken) {
       preparing.add(new Preparation(model, kernel, schedule, check.start(schedule)));

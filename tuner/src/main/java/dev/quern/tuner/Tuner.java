@@ -353,7 +353,7 @@ public final class Tuner {
       String wrong;
       try {
         model.install(kernel, schedule);
-        wrong = new Check(model, kernel).run(schedule);
+        wrong = new Check(kernel, Check.Demands.WASM).run(model, schedule);
       } catch (MachineException | IllegalArgumentException failed) {
         wrong = "cannot be installed: " + failed.getMessage();
       }

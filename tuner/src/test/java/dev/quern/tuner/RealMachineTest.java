@@ -36,11 +36,11 @@ class RealMachineTest {
   void everyCandidateOfOddSizesIsRight() {
     try (JavetMachine machine = JavetMachine.create()) {
       RealModel model = new RealModel(machine, profile(machine), 37, 51, 20, 2);
-      Check check = new Check(model, model.kernel);
+      Check check = new Check(model.kernel, Check.Demands.WASM);
       SearchSpace space = new SearchSpace(37, 51, RowBucket.TENS, profile(machine));
       for (Schedule schedule : space.pruned()) {
         model.install(model.kernel, schedule);
-        assertThat(check.run(schedule)).as(schedule.text()).isNull();
+        assertThat(check.run(model, schedule)).as(schedule.text()).isNull();
         model.discard(model.kernel, schedule);
       }
     }
@@ -54,7 +54,8 @@ class RealMachineTest {
       Schedule emitted = Schedule.parse("mr=4 nr=8 mc=4 nc=96 kc=64 unroll=2 fma=1 order=m");
       model.saboteur = schedule -> schedule.equals(claimed) ? emitted : schedule;
       model.install(model.kernel, claimed);
-      assertThat(new Check(model, model.kernel).run(claimed)).contains("does not write");
+      assertThat(new Check(model.kernel, Check.Demands.WASM).run(model, claimed))
+          .contains("does not write");
     }
   }
 
@@ -88,7 +89,7 @@ class RealMachineTest {
       assertThat(log.refusals.get(0).schedule()).isEqualTo(wrong.text());
       TuningRecord last = log.records.get(log.records.size() - 1);
       assertThat(last.schedule()).isEqualTo(found);
-      assertThat(new Check(model, model.kernel).run(found)).isNull();
+      assertThat(new Check(model.kernel, Check.Demands.WASM).run(model, found)).isNull();
     }
   }
 

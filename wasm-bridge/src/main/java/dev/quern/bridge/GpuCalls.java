@@ -3,7 +3,6 @@ package dev.quern.bridge;
 import dev.quern.gpu.GpuLimits;
 import dev.quern.gpu.Recorder;
 import dev.quern.gpu.Recording;
-import dev.quern.gpu.ShaderCache;
 import dev.quern.graph.Value;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.plan.Plan;
@@ -11,6 +10,7 @@ import dev.quern.plan.Step;
 import dev.quern.runtime.Kept;
 import dev.quern.runtime.ModelRunner;
 import dev.quern.runtime.RunException;
+import dev.quern.tuner.RecordBook;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,22 +28,31 @@ import org.teavm.jso.JSExport;
  * that decides nothing.
  */
 public final class GpuCalls {
-  /** Sizes that change with each run, as those of kept values, seldom need other shaders. */
-  private static final ShaderCache SHADERS = new ShaderCache();
+  private static GpuTuning tuning;
 
   private GpuCalls() {}
 
   /**
    * Why the model cannot be recorded, null if it can, and whether the CPU rounds to 8 bits what the
-   * GPU does not: {@code {"refused": text, "rounds": bool}}.
+   * GPU does not: {@code {"refused": text, "rounds": bool}}. The request tells the class of
+   * adapters and browsers, what the browser calls itself, and its records: {@code {"device",
+   * "browser", "records"}}.
    */
   @JSExport
-  public static String gpu(String request) {
+  public static String gpu(String text) {
     return Reply.to(() -> {
+      Request request = Request.of(text);
       if (!(Engine.model().backend() instanceof WasmBackend wasm)) {
         return Reply.object(
             "refused", "its shapes depend on data, so that there is no plan to record");
       }
+      tuning =
+          new GpuTuning(
+              wasm.tunable(),
+              wasm.runner().plan().steps(),
+              request.text("device"),
+              request.text("browser"));
+      tuning.add(request.list("records"), RecordBook.Origin.OWN);
       boolean rounds = false;
       for (Step step : wasm.runner().plan().steps()) {
         rounds |=
@@ -52,6 +61,70 @@ public final class GpuCalls {
       }
       return Reply.object("refused", null, "rounds", rounds);
     });
+  }
+
+  /** Takes the server's schedule records. */
+  @JSExport
+  public static String gpuRecords(String request) {
+    return Reply.to(() -> {
+      tuning.add(Request.of(request).list("records"), RecordBook.Origin.SERVER);
+      return Reply.object();
+    });
+  }
+
+  /**
+   * What to try next on a run with these inputs: a step, the shaders and workgroups of two
+   * schedules, whether the candidate is known to compute what it should; the step is null if
+   * nothing is left.
+   */
+  @JSExport
+  public static String trial(String request) {
+    return Reply.to(() -> {
+      Request of = Request.of(request);
+      return tuning.trial(symbols(of), of.integers("steps"), of.flag("search"));
+    });
+  }
+
+  /** The next problem that the candidate is checked on. */
+  @JSExport
+  public static String problem(String request) {
+    return Reply.to(() -> tuning.problem());
+  }
+
+  /** Judges what it has computed: {@code {"done", "refused", "adopted", "events"}}. */
+  @JSExport
+  public static String judge(String request) {
+    return Reply.to(() -> tuning.judge());
+  }
+
+  /** Drops the candidate for a reason that the device gave. */
+  @JSExport
+  public static String refuse(String request) {
+    return Reply.to(() -> tuning.refuse(Request.of(request).text("reason")));
+  }
+
+  /** Takes the seconds of a pair of steps: {@code {"more", "adopted", "events"}}. */
+  @JSExport
+  public static String timed(String request) {
+    return Reply.to(() -> {
+      Request of = Request.of(request);
+      return tuning.timed(of.number("incumbent"), of.number("candidate"));
+    });
+  }
+
+  /** What a run with these inputs dispatches for the kernels whose schedules were chosen. */
+  @JSExport
+  public static String tiled(String request) {
+    return Reply.to(() -> {
+      Request of = Request.of(request);
+      return tuning.tiled(symbols(of), of.integers("steps"));
+    });
+  }
+
+  /** The products of the run that was tuned last: {@code {"schedules": rows}}. */
+  @JSExport
+  public static String tiles(String request) {
+    return Reply.to(() -> Reply.object("schedules", tuning.rows()));
   }
 
   /** The recording of a run with these inputs. */
@@ -144,24 +217,25 @@ public final class GpuCalls {
     return dims;
   }
 
-  private static Map<String, Object> record(Request request) {
-    Model model = Engine.model();
-    ModelRunner runner = runner();
-    Plan plan = runner.plan();
-    Map<String, Input> given = model.given(request);
-    Map<String, Long> symbols;
+  private static Map<String, Long> symbols(Request request) {
     try {
-      symbols = runner.symbols(dims(given));
+      return runner().symbols(dims(Engine.model().given(request)));
     } catch (RunException e) {
       throw EngineException.told(e);
     }
+  }
+
+  private static Map<String, Object> record(Request request) {
+    ModelRunner runner = runner();
+    Plan plan = runner.plan();
+    Map<String, Long> symbols = symbols(request);
     long[] weightBytes = new long[plan.weights().size()];
     for (int i = 0; i < weightBytes.length; i++) {
       weightBytes[i] = runner.weightBytes(i);
     }
     GpuLimits limits =
         new GpuLimits((int) request.integer("storageBuffers"), request.integer("bindingBytes"));
-    Recording recording = Recorder.record(plan, weightBytes, symbols, limits, SHADERS);
+    Recording recording = Recorder.record(plan, weightBytes, symbols, limits, tuning.shaders());
     Map<String, Object> reply = GpuReply.of(recording, runner);
     List<Object> inputs = new ArrayList<>();
     for (Value input : plan.inputs()) {
@@ -185,7 +259,7 @@ public final class GpuCalls {
     }
     reply.put("inputs", inputs);
     reply.put("outputs", outputs);
-    reply.put("shape", Model.shape(given, false));
+    reply.put("shape", Model.shape(Engine.model().given(request), false));
     return reply;
   }
 }

@@ -60,6 +60,7 @@ final class GpuReply {
       }
       list.add(
           Reply.object(
+              "step", dispatch.step(),
               "name", runner.plan().steps().get(dispatch.step()).name(),
               "kernel", runner.plan().steps().get(dispatch.step()).kernel().signature(),
               "shader", dispatch.shader(),
@@ -71,7 +72,7 @@ final class GpuReply {
     return Reply.object("dispatches", list);
   }
 
-  private static List<Object> numbers(List<Long> values) {
+  static List<Object> numbers(List<Long> values) {
     List<Object> numbers = new ArrayList<>();
     for (long value : values) {
       numbers.add((double) value);

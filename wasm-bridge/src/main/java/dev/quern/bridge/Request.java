@@ -38,6 +38,13 @@ record Request(Map<?, ?> fields) {
     throw missing(name, "a number");
   }
 
+  double number(String name) {
+    if (fields.get(name) instanceof Double number) {
+      return number;
+    }
+    throw missing(name, "a number");
+  }
+
   Request object(String name) {
     return of(fields.get(name));
   }

@@ -1,11 +1,9 @@
 package dev.quern.bridge;
 
 import dev.quern.runtime.TunableModel;
-import dev.quern.schedule.Schedule;
 import dev.quern.tuner.DeviceProfile;
 import dev.quern.tuner.RecordBook;
 import dev.quern.tuner.RecordException;
-import dev.quern.tuner.Refusal;
 import dev.quern.tuner.Tuner;
 import dev.quern.tuner.TuningRecord;
 import java.util.ArrayList;
@@ -13,12 +11,10 @@ import java.util.List;
 import java.util.Map;
 
 /** The tuner of a session: records in, events for the page out. */
-final class Tuning implements Tuner.Listener {
+final class Tuning {
   private DeviceProfile profile;
   private final Tuner tuner;
-  private final List<Object> events = new ArrayList<>();
-  private int reported = -1;
-  private boolean reportedMore;
+  private final TuningEvents events = new TuningEvents();
   private String reportedRows = "";
 
   /**
@@ -27,7 +23,8 @@ final class Tuning implements Tuner.Listener {
   Tuning(TunableModel model, DeviceProfile profile, List<?> records, String browser) {
     this.profile = profile;
     RecordBook book = new RecordBook(profile.device(), profile.features());
-    tuner = new Tuner(model, profile, book, Engine.version(), browser, Tuner.Options.DEFAULT, this);
+    tuner =
+        new Tuner(model, profile, book, Engine.version(), browser, Tuner.Options.DEFAULT, events);
     add(records, RecordBook.Origin.OWN);
   }
 
@@ -46,31 +43,6 @@ final class Tuning implements Tuner.Listener {
     events.add(Reply.object("type", "profile", "profile", profile.fields()));
   }
 
-  @Override
-  public void tuned(TuningRecord record, Schedule previous, double ratio) {
-    events.add(
-        Reply.object(
-            "type",
-            "tuned",
-            "record",
-            record.fields(),
-            "previous",
-            previous.text(),
-            "ratio",
-            ratio));
-  }
-
-  @Override
-  public void refused(Refusal refusal) {
-    events.add(
-        Reply.object(
-            "type", "refused",
-            "kernel", refusal.kernel(),
-            "bucket", refusal.bucket().label(),
-            "schedule", refusal.schedule(),
-            "reason", refusal.reason()));
-  }
-
   /** Takes more records: how many may come to serve, and why the others may not. */
   Map<String, Object> add(List<?> records, RecordBook.Origin origin) {
     int adopted = 0;
@@ -83,9 +55,8 @@ final class Tuning implements Tuner.Listener {
           adopted++;
           continue;
         }
-        if (events.size() > before) {
-          reason = (String) Request.of(events.get(before)).value("reason");
-        }
+        String refusal = events.refusedSince(before);
+        reason = refusal == null ? reason : refusal;
       } catch (RecordException e) {
         reason = e.getMessage();
       }
@@ -111,16 +82,8 @@ final class Tuning implements Tuner.Listener {
     }
   }
 
-  /** Everything counts as decided when nothing is left to do. */
   private void progress(boolean more) {
-    int tried = tuner.tried();
-    int total = more ? Math.max(tuner.total(), tried + 1) : tried;
-    if (tried != reported || more != reportedMore) {
-      reported = tried;
-      reportedMore = more;
-      events.add(
-          Reply.object("type", "progress", "phase", "tune", "loaded", tried, "total", total));
-    }
+    events.progress(tuner.tried(), tuner.total(), more);
   }
 
   /** The event that lists the kernels in use. */
@@ -134,23 +97,7 @@ final class Tuning implements Tuner.Listener {
   }
 
   List<Object> rows() {
-    List<Object> rows = new ArrayList<>();
-    for (Tuner.Row row : tuner.rows()) {
-      rows.add(
-          Reply.object(
-              "kernel", row.kernel(),
-              "bucket", row.bucket().label(),
-              "schedule", row.schedule().text(),
-              "source", row.source().label(),
-              "seconds", finite(row.seconds()),
-              "gflops", finite(row.gflops()),
-              "layers", row.layers()));
-    }
-    return rows;
-  }
-
-  private static Object finite(double number) {
-    return Double.isNaN(number) || Double.isInfinite(number) ? null : (Object) number;
+    return TuningEvents.rows(tuner.rows());
   }
 
   /** What happened since the last call; the kernels in use are told when they change. */
@@ -164,8 +111,6 @@ final class Tuning implements Tuner.Listener {
       reportedRows = rows.toString();
       events.add(event());
     }
-    List<Object> taken = new ArrayList<>(events);
-    events.clear();
-    return taken;
+    return events.take();
   }
 }

@@ -27,6 +27,7 @@ final class WasmBackend implements Backend {
 
   private final BrowserMachine machine;
   private final ModelRunner runner;
+  private final TunableRunner tunable;
   private final Tuning tuning;
   private final Timeline timeline;
 
@@ -56,9 +57,8 @@ final class WasmBackend implements Backend {
     runner = timeline.time("plan", () -> ModelRunner.prepare(machine, graph, plan, limits, top));
     choosesThreads = request.integer("threads") == 0;
     takeThreads(profile);
-    tuning =
-        new Tuning(
-            new TunableRunner(runner), profile, request.list("records"), request.text("browser"));
+    tunable = new TunableRunner(runner);
+    tuning = new Tuning(tunable, profile, request.list("records"), request.text("browser"));
     if (stored == null) {
       profiler = new Profiler(machine, request.text("family"));
       search(searching);
@@ -84,6 +84,10 @@ final class WasmBackend implements Backend {
 
   ModelRunner runner() {
     return runner;
+  }
+
+  TunableRunner tunable() {
+    return tunable;
   }
 
   @Override

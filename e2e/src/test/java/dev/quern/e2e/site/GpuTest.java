@@ -30,6 +30,7 @@ import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -450,6 +451,57 @@ class GpuTest {
       String device = faster ? "webgpu" : "wasm";
       assertThat(facts.get("device").asString()).isEqualTo(device);
       assertThat(model.run(inputs).timing().devices()).containsExactly(device);
+    }
+  }
+
+  /** Tiles are tried while the page rests, checked, timed, and kept for the next visit. */
+  @Test
+  void schedulesAreTunedAndServeTheNextVisit() throws Exception {
+    byte[] mlp = TestModels.mlp();
+    Path file = file(mlp);
+    Map<String, TensorData> inputs = Map.of("x", TestModels.input(70));
+    try (Harness harness = Site.harness(browser, true);
+        Oracle oracle = new Oracle(mlp)) {
+      float[] expected = oracle.run(inputs).get("y").floats();
+      ObjectNode tuning = Harness.options().put("device", "webgpu").put("schedules", true);
+      try (Harness.Loaded model = harness.session(file, tuning)) {
+        onGpu(model, inputs);
+        JsonNode row = tuned(model);
+        assertThat(row.get("source").asString()).as(row.toString()).isEqualTo("tuned");
+        assertThat(row.get("seconds").asDouble()).isPositive();
+        JsonNode state = model.describe();
+        assertThat(state.get("refused")).isEmpty();
+        JsonNode record = state.get("tuned").get(0).get("record");
+        assertThat(record.get("device").asString())
+            .isEqualTo(state.get("capabilities").get("gpu").get("schedules").asString())
+            .startsWith("gpu-")
+            .contains(adapter.kind.label().toLowerCase(Locale.ROOT));
+        assertThat(onGpu(model, inputs).tensors().get("y").floats())
+            .usingComparatorWithPrecision(1e-5f)
+            .containsExactly(expected);
+      }
+      harness.revisit();
+      try (Harness.Loaded model = harness.session(file, tuning.put("tune", false))) {
+        onGpu(model, inputs);
+        JsonNode row = tuned(model);
+        assertThat(row.get("source").asString()).as(row.toString()).isEqualTo("stored");
+        assertThat(onGpu(model, inputs).tensors().get("y").floats())
+            .usingComparatorWithPrecision(1e-5f)
+            .containsExactly(expected);
+      }
+    }
+  }
+
+  /** The only product's row, once it runs with something else than the rule's schedule. */
+  private static JsonNode tuned(Harness.Loaded model) {
+    long end = System.nanoTime() + SOON.toNanos();
+    while (true) {
+      JsonNode rows = model.describe().get("gpu").get("schedules");
+      if (!rows.isEmpty() && !rows.get(0).get("source").asString().equals("heuristic")) {
+        return rows.get(0);
+      }
+      assertThat(System.nanoTime()).as("nothing was tuned").isLessThan(end);
+      pause();
     }
   }
 
