@@ -1,5 +1,6 @@
 import { Session, Tensor } from '../quern.js';
-import type { GpuProfile, GpuFact, ProfileReply } from '../sdk/protocol.js';
+import type { Progress } from '../sdk/options.js';
+import type { DescribeReply, GpuProfile, GpuFact, ProfileReply } from '../sdk/protocol.js';
 import { showFacts } from './facts.js';
 import { hideTrouble, showCompiled } from './loading.js';
 import { madeUp } from './made-up.js';
@@ -11,7 +12,9 @@ const SHAPES = [
   [1, 32],
   [1, 128],
 ];
-const RUNS = Number(new URLSearchParams(location.search).get('runs') ?? 20);
+const parameters = new URLSearchParams(location.search);
+const RUNS = Number(parameters.get('runs') ?? 20);
+const TUNING = 1000 * Number(parameters.get('seconds') ?? 30); // at most, for one set of sizes
 const PROFILED = Math.min(5, RUNS);
 const READY = 60_000; // ms for shaders of one set of sizes
 const SHOWN = 12;
@@ -20,6 +23,7 @@ const byId = <T extends HTMLElement>(id: string) => document.getElementById(id) 
 const measure = byId<HTMLButtonElement>('measure');
 const send = byId<HTMLInputElement>('send');
 const copy = byId<HTMLButtonElement>('copy');
+const tiles = new Map<string, string[]>();
 let session: Session | null = null;
 
 interface Row {
@@ -71,11 +75,34 @@ function differenceOf(some: Record<string, Tensor>, others: Record<string, Tenso
   return most;
 }
 
+/** Lets the tuner work until it has nothing left to try at these sizes, or for as long as there is patience. */
+async function tune(gpu: Session, inputs: Record<string, Tensor>, shape: string): Promise<void> {
+  const end = performance.now() + TUNING;
+  let done = false;
+  const hear = ({ detail: { phase, loaded, total } }: CustomEvent<Progress>) => {
+    done = phase === 'tune' && loaded >= total;
+    say(`Trying tiles for ${shape}: ${loaded} of ${total} …`);
+  };
+  gpu.addEventListener('progress', hear);
+  await gpu.tune(true);
+  await gpu.run(inputs); // the tuner begins behind a run
+  while (!done && performance.now() < end && gpu.capabilities.gpu.available) {
+    showTiles(await gpu.describe());
+    await new Promise((go) => setTimeout(go, 250));
+  }
+  gpu.removeEventListener('progress', hear as EventListener);
+  await gpu.tune(false);
+  showTiles(await gpu.describe());
+}
+
 async function timed(gpu: Session, cpu: Session, sizes: number[]): Promise<Row> {
   const inputs = inputsOf(gpu, sizes);
   const shape = sizes.join('x');
   say(`Making shaders for ${shape} …`);
   await ready(gpu, inputs);
+  if (sessionOptions().tune) {
+    await tune(gpu, inputs, shape);
+  }
   say(`Timing ${shape} …`);
   const times = { gpu: [] as number[], cpu: [] as number[] };
   let difference = 0;
@@ -96,7 +123,8 @@ async function run(): Promise<void> {
   setState('busy');
   hideTrouble();
   measure.disabled = true;
-  for (const id of ['runs', 'steps']) {
+  tiles.clear();
+  for (const id of ['runs', 'tiles', 'steps']) {
     byId(id).replaceChildren();
   }
   let cpu: Session | null = null;
@@ -122,7 +150,14 @@ async function run(): Promise<void> {
       'Left to the CPU': gpu?.onCpu.join(' ') || 'nothing',
     });
     const { class: device, threads } = session.capabilities;
-    const told = { device, threads: threads.count, adapter: gpu, rows, profile };
+    const told = {
+      device,
+      threads: threads.count,
+      adapter: gpu,
+      rows,
+      profile,
+      tiles: [...tiles.values()],
+    };
     copy.hidden = false;
     copy.onclick = () => void navigator.clipboard.writeText(JSON.stringify(told, null, 1));
     const { shape, cpu: onCpu, gpu: onGpu } = rows.at(-1)!;
@@ -136,6 +171,26 @@ async function run(): Promise<void> {
     await cpu?.release();
     measure.disabled = false;
   }
+}
+
+const SOURCES = { heuristic: 'by rule', stored: 'earlier', server: 'by others', tuned: 'here' };
+
+/** The tiles of the kernels that ran last, those of other sizes below. */
+function showTiles({ gpu }: DescribeReply): void {
+  for (const row of gpu?.schedules ?? []) {
+    const [mr, nr, mc, nc, kc] = /mr=(\d+) nr=(\d+) mc=(\d+) nc=(\d+) kc=(\d+)/
+      .exec(row.schedule)!
+      .slice(1);
+    tiles.set(`${row.kernel} ${row.bucket}`, [
+      row.kernel,
+      row.bucket,
+      `${mr} × ${nr}`,
+      `${mc} × ${nc}, ${kc} deep`,
+      SOURCES[row.source],
+      row.seconds ? (1000 * row.seconds).toFixed(3) : '–',
+    ]);
+  }
+  show('tiles', [...tiles.values()]);
 }
 
 const cellsOf = ({ shape, cpu, gpu, difference }: Row) => [

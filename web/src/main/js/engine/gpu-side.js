@@ -102,7 +102,7 @@ export class GpuSide {
 
   /** Switches the search on or off; records are used in any case. */
   setTuning(search) {
-    if (this.tuner) Object.assign(this.tuner, { search, searching: true });
+    if (this.tuner) Object.assign(this.tuner, { search, searching: true, trial: null });
   }
 
   /** Works on the search for a piece, if the GPU has the lead. Resolves to whether more is to be done, and what has happened. */

@@ -77,8 +77,7 @@ export class GpuTuner {
   }
 
   /** The candidate serves from now on in every program. */
-  adopt() {
-    const { candidate, pipelines } = this.trial;
+  adopt({ candidate, pipelines }) {
     this.model.pipelines.set(candidate.shader, Promise.resolve(pipelines[0]));
     for (const program of this.model.programs())
       this.retile(program, candidate.shader, pipelines[0]);
@@ -134,7 +133,7 @@ export class GpuTuner {
       );
       const judged = this.tell(this.call('judge', null));
       trial.checked = judged.done;
-      if (judged.adopted) this.adopt();
+      if (judged.adopted) this.adopt(trial);
       if (judged.adopted || judged.refused) this.trial = null;
     } finally {
       for (const buffer of owned) buffer.destroy();
@@ -158,7 +157,7 @@ export class GpuTuner {
     const seconds = (milliseconds) => milliseconds / 1000 / trial.repeats;
     const pair = { incumbent: seconds(incumbentTook), candidate: seconds(candidateTook) };
     const told = this.tell(this.call('timed', pair));
-    if (told.adopted) this.adopt();
+    if (told.adopted) this.adopt(trial);
     if (!told.more) this.trial = null;
   }
 

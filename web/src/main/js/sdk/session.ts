@@ -343,6 +343,12 @@ export class Session extends EventTarget {
     await this.#telemetry?.close();
   }
 
+  /** Switches the search for faster kernels on or off; what it has found stays in use. */
+  async tune(on: boolean): Promise<void> {
+    this.#tune = on;
+    await this.#tellTuning();
+  }
+
   async #tellTuning(): Promise<void> {
     await this.#channel
       .request('tuning', { tune: this.#tune, hidden: pageHidden() })

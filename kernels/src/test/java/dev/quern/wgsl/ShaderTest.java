@@ -23,6 +23,7 @@ import dev.quern.plan.Work;
 import dev.quern.reference.Interpreter;
 import dev.quern.reference.Tensor;
 import dev.quern.reference.Tensors;
+import dev.quern.schedule.Schedule;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -122,6 +123,11 @@ class ShaderTest {
   private record Case(Dawn.Job job, Tensor wanted, double tolerance, Set<String> families) {}
 
   private static Case plan(Model model, double tolerance) {
+    return plan(model, tolerance, null);
+  }
+
+  /** With a schedule for its products, if that is not null. */
+  private static Case plan(Model model, double tolerance, Schedule schedule) {
     byte[] file = model.builder.output(model.at, F32).build();
     Graph graph = Passes.optimise(GraphImporter.importModel(OnnxReader.read(Bytes.of(file))));
     Tensor wanted = Interpreter.run(graph, model.feeds).get(model.at);
@@ -153,7 +159,7 @@ class ShaderTest {
         continue; // shaders read what it rounds
       }
       families.add(step.kernel().getClass().getSimpleName());
-      dispatches.add(dispatch(step, symbols, places));
+      dispatches.add(dispatch(step, symbols, places, schedule));
     }
     int result = places.get(new Base.OfActivation(plan.places().get(model.at)));
     String title = families + " of " + graph;
@@ -161,7 +167,7 @@ class ShaderTest {
   }
 
   private static Dawn.Dispatch dispatch(
-      Step step, Map<String, Long> symbols, Map<Base, Integer> places) {
+      Step step, Map<String, Long> symbols, Map<Base, Integer> places, Schedule schedule) {
     long items =
         switch (step.work()) {
           case Work.Items work -> work.count().evaluate(symbols);
@@ -170,11 +176,11 @@ class ShaderTest {
     long[] args = step.args().stream().mapToLong(arg -> arg.value().evaluate(symbols)).toArray();
     List<Integer> buffers =
         step.args().stream().map(Arg::base).map(base -> places.getOrDefault(base, -1)).toList();
-    return dispatch(step.kernel(), args, buffers, items);
+    return dispatch(step.kernel(), args, buffers, items, schedule);
   }
 
   private static Dawn.Dispatch dispatch(
-      KernelSpec spec, long[] args, List<Integer> buffers, long items) {
+      KernelSpec spec, long[] args, List<Integer> buffers, long items, Schedule schedule) {
     Shader.Sizes sizes =
         new Shader.Sizes() {
           @Override
@@ -187,7 +193,11 @@ class ShaderTest {
             return items;
           }
         };
-    Shader shader = Shaders.of(spec, sizes);
+    Shaders.Choice choice = Shaders.choice(spec, sizes, GpuSchedules.Chosen.NONE);
+    if (schedule != null && choice.schedule() != null) {
+      choice = new Shaders.Choice(schedule, choice.rows(), choice.aligned());
+    }
+    Shader shader = Shaders.of(spec, choice);
     List<Integer> bound = shader.bindings().stream().map(b -> buffers.get(b.arg())).toList();
     List<Long> words =
         shader.words().stream().map(w -> w.source().value(sizes) & 0xffffffffL).toList();
@@ -454,6 +464,32 @@ class ShaderTest {
       cases.add(plan(model, 0.06));
     }
     check(cases, "Matmul", "Quantize", "Range");
+  }
+
+  /**
+   * Each schedule that a search may come to, whole tiles and tails, rows of whole vectors or not.
+   */
+  @Test
+  void everyScheduleOfTheSpace() {
+    List<Case> cases = new ArrayList<>();
+    int[][] shapes = {{70, 64, 96}, {33, 67, 30}, {5, 4, 4}, {131, 33, 65}};
+    Random random = new Random(11);
+    for (Schedule schedule : GpuSchedules.grid()) {
+      // In a short run one shape each.
+      int only = Boolean.getBoolean("quern.full") ? -1 : random.nextInt(shapes.length);
+      for (int i = 0; i < shapes.length; i++) {
+        if (only >= 0 && i != only) {
+          continue;
+        }
+        int[] shape = shapes[i];
+        Model model = new Model(i).input("x", 1, shape[0], shape[1]);
+        model.node("MatMul", List.of("x", model.weights(shape[1], shape[2])));
+        model.node("Add", List.of(model.at, model.weights(shape[2])));
+        cases.add(plan(model, 5e-5, schedule));
+      }
+    }
+    assertThat(cases).hasSizeGreaterThan(100);
+    check(cases, "Matmul");
   }
 
   @Test
@@ -761,7 +797,8 @@ class ShaderTest {
     buffers[AttentionKernel.V] = 1;
     buffers[AttentionKernel.OUT] = 2;
     buffers[AttentionKernel.MASK] = 3;
-    Dawn.Dispatch dispatch = dispatch(spec, args, List.of(buffers), (long) batch * heads * blocks);
+    Dawn.Dispatch dispatch =
+        dispatch(spec, args, List.of(buffers), (long) batch * heads * blocks, null);
     String title = spec.signature() + " sq=" + sq + " sk=" + sk;
     List<byte[]> data = List.of(bytes(q), bytes(kv), new byte[wanted.length * 4], bytes(mask));
     return new Case(

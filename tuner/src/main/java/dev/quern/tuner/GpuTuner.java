@@ -91,11 +91,11 @@ public final class GpuTuner implements GpuSchedules.Chosen {
   public GpuTrial next(List<Site> running, boolean candidates) {
     sites = List.copyOf(running);
     boolean underWay = trial != null && !trial.ended();
-    if (underWay && !runs(trial)) {
+    boolean wanted = underWay && (candidates || trial.entry() != null) && runs(trial);
+    if (underWay && !wanted) {
       trial.putOff();
-      underWay = false;
     }
-    if (!underWay) {
+    if (!wanted) {
       trial = fresh(candidates);
     }
     return trial;

@@ -508,7 +508,7 @@ class GpuTest {
   @Test
   void thePageShowsTheAdapterAndTimesEachStep() throws Exception {
     assumeTrue(adapter == Adapter.SWIFTSHADER, "one adapter shows it");
-    try (Page page = browser.open(Site.front(true).origin() + "/gpu.html?runs=1")) {
+    try (Page page = browser.open(Site.front(true).origin() + "/gpu.html?runs=1&seconds=5")) {
       page.waitFor("!document.getElementById('measure').disabled", SOON);
       page.evaluate("document.getElementById('measure').click()");
       page.waitFor(
@@ -518,7 +518,7 @@ class GpuTest {
           JsonMapper.shared()
               .readTree(
                   page.evaluate(
-                      "['runs', 'steps'].map(id => [...document.querySelectorAll(`#${id} tr`)].map(row =>"
+                      "['runs', 'steps', 'tiles'].map(id => [...document.querySelectorAll(`#${id} tr`)].map(row =>"
                           + " [...row.cells].map(cell => cell.textContent)))"));
       assertThat(rows.get(0)).hasSize(2);
       rows.get(0)
@@ -528,6 +528,9 @@ class GpuTest {
           });
       assertThat(rows.get(1).get(0).get(0).asString()).startsWith("f32_matmul");
       assertThat(Double.parseDouble(rows.get(1).get(0).get(3).asString())).isPositive();
+      assertThat(rows.get(2).get(0).get(0).asString()).startsWith("f32_matmul");
+      assertThat(page.evaluate("document.getElementById('out-tune').textContent"))
+          .matches("done|\\d+ / \\d+ tried");
       assertThat(page.evaluate("document.getElementById('adapter').innerText"))
           .containsIgnoringCase("swiftshader");
       assertThat(page.errors()).isEmpty();
