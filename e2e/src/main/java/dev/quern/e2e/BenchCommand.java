@@ -4,6 +4,7 @@ import dev.quern.e2e.bench.Benchmark;
 import dev.quern.e2e.bench.Figure;
 import dev.quern.e2e.bench.GemvFigures;
 import dev.quern.e2e.bench.GenerationFigures;
+import dev.quern.e2e.bench.StartFigures;
 import dev.quern.e2e.browser.Browser;
 import dev.quern.e2e.browser.BrowserKind;
 import dev.quern.e2e.peers.Comparison;
@@ -98,7 +99,8 @@ final class BenchCommand implements Callable<Integer> {
       description =
           "Only cases with these words in their names, such as \"minilm f32 1x\"; "
               + "or tuning, gemv, generation: only the figures about the search for schedules, about "
-              + "decoding at batch 1, about whole decoders.")
+              + "decoding at batch 1, about whole decoders; or start, with --device=webgpu: what "
+              + "a GPU costs the first inference.")
   private String filter;
 
   @Option(
@@ -163,9 +165,16 @@ final class BenchCommand implements Callable<Integer> {
     List<Engine> engines = engines();
     Browser.Option[] adapter = adapter();
     boolean gpu = adapter.length > 0;
+    boolean start = filter.equals(StartFigures.START);
+    if (start && !gpu) {
+      throw new ParameterException(
+          spec.commandLine(), "--filter=start compares with a GPU: add --device=webgpu");
+    }
     try (Workbench workbench = Workbench.start(browser, Optional.ofNullable(store), adapter)) {
       workbench.requireModel("all-MiniLM-L6-v2");
-      if (peers.isEmpty()
+      if (start) {
+        figures(workbench);
+      } else if (peers.isEmpty()
           && !gpu
           && Set.of("", Benchmark.TUNING, GEMV, GENERATION).contains(filter)) {
         figures(workbench);
@@ -288,6 +297,8 @@ final class BenchCommand implements Callable<Integer> {
     } else if (filter.equals(GENERATION)) {
       new GenerationFigures(workbench.harness(), workbench.front(), listener)
           .run(threads.isEmpty() ? List.of(1, 2) : threads);
+    } else if (filter.equals(StartFigures.START)) {
+      new StartFigures(workbench.harness(), listener).run();
     } else if (filter.isEmpty()) {
       benchmark.run();
     } else {

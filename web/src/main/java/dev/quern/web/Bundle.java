@@ -67,7 +67,7 @@ public final class Bundle {
     bundle.packages();
     Path site = Path.of(arguments[1]).toAbsolutePath();
     bundle.site(site);
-    Smaller.engine(module, site, bundle::run);
+    Smaller.engines(module, site, bundle::run);
   }
 
   /** {@code node_modules} as the lock file says. */

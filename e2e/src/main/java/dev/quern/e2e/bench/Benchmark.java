@@ -266,7 +266,7 @@ public final class Benchmark {
         .get(timings.size() / 2);
   }
 
-  private static double median(List<Double> values) {
+  static double median(List<Double> values) {
     return values.stream().sorted().toList().get(values.size() / 2);
   }
 
@@ -287,7 +287,7 @@ public final class Benchmark {
     return String.join(", ", parts);
   }
 
-  private static void pause(Duration length) {
+  static void pause(Duration length) {
     try {
       Thread.sleep(length);
     } catch (InterruptedException e) {
