@@ -24,8 +24,8 @@ const round = (milliseconds) =>
   milliseconds < 10 ? milliseconds.toFixed(1) : milliseconds.toFixed(0);
 
 /**
- * The GPU of a session that may use one: it is looked for while the model is on its way, made ready for a run's sizes after the CPU
- * has answered, and left for good when anything fails; no request is lost by that.
+ * The GPU of a session that may use one: its adapter is looked for while the model is on its way, its device is opened, and made ready
+ * for a run's sizes, after the CPU has answered, and it is left for good when anything fails; no request is lost by that.
  */
 export class GpuSide {
   /**
@@ -35,7 +35,11 @@ export class GpuSide {
   constructor(tell, forced) {
     this.tell = (fact) => tell((this.fact = fact));
     this.contest = forced ? null : new Contest();
+    /** The adapter; null without one, or when it has been left. */
+    this.found = null;
+    /** The model on its device; null until that is open. */
     this.model = null;
+    this.search = false;
     /** Whether it answered last, or will. */
     this.leads = false;
     this.finding = this.find();
@@ -43,16 +47,15 @@ export class GpuSide {
 
   async find() {
     try {
-      const { findGpu, GpuModel, GpuTuner, profile, schedulesOf } = await import('./quern-gpu.js');
-      const found = await findGpu();
+      this.parts = await import('./quern-gpu.js');
+      const found = await this.parts.findGpu();
       if (!found.adapter) {
         this.leave(found.why);
         return false;
       }
-      this.model = await GpuModel.open(found);
-      this.parts = { GpuTuner, profile, schedulesOf };
+      this.found = found;
       this.leads = !this.contest;
-      this.tell({ available: true, why: found.why, ...this.model.facts });
+      this.tell({ available: true, why: found.why, ...found.facts });
       return true;
     } catch (error) {
       this.leave(String(error?.message ?? error));
@@ -71,7 +74,7 @@ export class GpuSide {
    * `records` are the schedules that this browser, which calls itself `browser`, has found on GPUs.
    */
   take(calls, machine, { records, browser }) {
-    if (!this.model) return;
+    if (!this.found) return;
     const call = (name, argument) => {
       const reply = JSON.parse(calls[name](JSON.stringify(argument)));
       if (reply.error) throw new EngineError(reply.error.code, reply.error.message);
@@ -79,9 +82,7 @@ export class GpuSide {
     };
     const { memory, host } = machine;
     this.session = { call, memory, run: host.run };
-    const { model } = this;
-    const { GpuTuner, schedulesOf } = this.parts;
-    const schedules = schedulesOf(model.facts.class, browser);
+    const schedules = this.parts.schedulesOf(this.found.facts.class, browser);
     const here = records.filter((record) => record.device === schedules);
     const { refused, rounds } = call('gpu', { device: schedules, browser, records: here });
     this.rounds = rounds;
@@ -89,19 +90,40 @@ export class GpuSide {
       this.leave(`The CPU runs this model: ${refused}.`);
       return;
     }
-    this.tuner = new GpuTuner(model, this.session);
     this.tell({ ...this.fact, schedules });
+  }
+
+  /** Opens the device; resolves to the model on it, or to null where that fails. */
+  open() {
+    if (!this.found) return Promise.resolve(null);
+    this.opening ??= this.parts.GpuModel.open(this.found).then(
+      (model) => {
+        if (!this.found) {
+          model.close(); // left meanwhile
+          return null;
+        }
+        this.model = model;
+        this.tuner = new this.parts.GpuTuner(model, this.session, this.search);
+        return model;
+      },
+      (error) => {
+        this.leave(String(error?.message ?? error));
+        return null;
+      },
+    );
+    return this.opening;
   }
 
   /** Takes more records, of the server. */
   add(records) {
-    if (!this.tuner) return;
+    if (!this.found || !this.session) return;
     this.session.call('gpuRecords', { records });
-    this.tuner.searching = true;
+    this.setTuning(this.search);
   }
 
   /** Switches the search on or off; records are used in any case. */
   setTuning(search) {
+    this.search = search;
     if (this.tuner) Object.assign(this.tuner, { search, searching: true, trial: null });
   }
 
@@ -122,7 +144,7 @@ export class GpuSide {
 
   /** Whether the CPU alone answers these inputs from now on. */
   settled(described) {
-    return !this.model || this.contest?.winner(keyOf(described)) === 'cpu';
+    return !this.found || this.contest?.winner(keyOf(described)) === 'cpu';
   }
 
   /** The reply to a run, or null where the CPU has to answer. */
@@ -162,7 +184,11 @@ export class GpuSide {
    */
   async runKeeping(given) {
     const { model, session, contest } = this;
-    if (!model || contest?.winner(KEEPING) === 'cpu') return null;
+    if (!this.found || contest?.winner(KEEPING) === 'cpu') return null;
+    if (!model) {
+      setTimeout(() => this.open()); // the answer goes first
+      return null;
+    }
     const { keeping } = model;
     const trial = contest !== null && contest.winner(KEEPING) === null;
     const preparing = trial && (begins(given) || contest.next(KEEPING) === 'cpu');
@@ -204,28 +230,33 @@ export class GpuSide {
 
   /** Takes how long a run that keeps values took; those that begin are of another size and do not count. */
   tookKeeping(given, who, reply, first = false) {
-    if (!this.model || !this.contest || begins(given)) return;
+    if (!this.found || !this.contest || begins(given)) return;
     this.decide(KEEPING, who, { ...reply, first });
   }
 
   failed(error) {
-    if (this.model) this.leave(`The GPU failed, and the CPU goes on: ${error?.message ?? error}`);
+    if (this.found) this.leave(`The GPU failed, and the CPU goes on: ${error?.message ?? error}`);
   }
 
   /** Takes how long a run took, and has the GPU made ready for its sizes. */
   took(described, who, reply) {
-    const { model, contest, session } = this;
-    if (!model) return;
+    const { contest } = this;
+    if (!this.found) return;
     const key = keyOf(described);
     if (who === 'cpu' && contest?.winner(key) !== 'cpu') {
-      setTimeout(() => model.begin(key, described, session)); // the answer goes first
+      setTimeout(() => this.begin(key, described)); // the answer goes first
     }
     this.decide(key, who, reply);
   }
 
+  async begin(key, described) {
+    const model = await this.open();
+    model?.begin(key, described, this.session);
+  }
+
   /** Takes a time, and tells when it decides who goes on. */
   decide(key, who, reply) {
-    const { model, contest } = this;
+    const { contest } = this;
     if (!contest?.took(key, who, reply)) return;
     this.leads = contest.winner(key) === 'gpu';
     const measured = contest.results();
@@ -254,6 +285,7 @@ export class GpuSide {
   }
 
   close() {
+    this.found = null;
     this.model?.close();
     this.model = null;
     this.leads = false;

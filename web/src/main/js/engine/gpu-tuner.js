@@ -10,13 +10,13 @@ const MOST_REPEATS = 256;
 
 export class GpuTuner {
   /** `call` asks the engine; `memory` holds the problems. */
-  constructor(model, { call, memory }) {
+  constructor(model, { call, memory }, search) {
     Object.assign(this, { model, call, memory });
     this.trial = null;
     this.events = [];
     /** Whether anything may be left to try: candidates, if `search` says so, or what records say. */
     this.searching = true;
-    this.search = false;
+    this.search = search;
   }
 
   /**

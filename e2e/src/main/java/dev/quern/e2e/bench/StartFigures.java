@@ -21,8 +21,10 @@ public final class StartFigures {
   private static final String MODEL = "all-MiniLM-L6-v2";
   private static final int PAIRS = 15;
 
-  /** Between visits: what the last one has left to the browser is done. */
-  private static final Duration REST = Duration.ofSeconds(1);
+  /**
+   * Between visits: a driver in software goes on compiling shaders that nobody waits for any more.
+   */
+  private static final Duration REST = Duration.ofSeconds(3);
 
   private final Harness harness;
   private final Consumer<Figure> result;

@@ -530,7 +530,7 @@ class GpuTest {
       assertThat(Double.parseDouble(rows.get(1).get(0).get(3).asString())).isPositive();
       assertThat(rows.get(2).get(0).get(0).asString()).startsWith("f32_matmul");
       assertThat(page.evaluate("document.getElementById('out-tune').textContent"))
-          .matches("done|\\d+ / \\d+ tried");
+          .matches("\"(done|\\d+ / \\d+ tried)\"");
       assertThat(page.evaluate("document.getElementById('adapter').innerText"))
           .containsIgnoringCase("swiftshader");
       assertThat(page.errors()).isEmpty();
