@@ -194,17 +194,21 @@ public final class TunableRunner implements TunableModel {
       }
     }
 
-    /** The place of a step's argument; null if it is no address. */
+    /**
+     * The place of a step's argument.
+     *
+     * @throws IllegalArgumentException if it is no address of a product's operand
+     */
     public Place place(int arg) {
+      int extra = arg - MatmulKernel.EXTRAS;
+      if (extra >= 0 && extra % 3 == 0) {
+        return extras.get(extra / 3);
+      }
       return switch (arg) {
         case MatmulKernel.A -> a;
         case MatmulKernel.B -> b;
         case MatmulKernel.C -> c;
-        default -> {
-          int extra = arg - MatmulKernel.EXTRAS;
-          boolean address = extra >= 0 && extra % 3 == 0 && extra / 3 < extras.size();
-          yield address ? extras.get(extra / 3) : null;
-        }
+        default -> throw new IllegalArgumentException("argument " + arg + " is no address");
       };
     }
 
@@ -228,7 +232,7 @@ public final class TunableRunner implements TunableModel {
     int n = kernel.n();
     KernelSpec.Matmul spec = spec(kernel);
     Laid.Place b = new Laid.Place(runner.end(), spec.format().bytes(k, n), 0);
-    long left = kernel.whole() ? 2L * ((k + 1) / 2 * 2) : 4L * k;
+    long left = kernel.whole() ? 4L * ((k + 1) / 2) : 4L * k;
     Laid.Place a = new Laid.Place(b.next(), rows * left, 0);
     // One row more: what is behind C is guarded.
     Laid.Place c = new Laid.Place(a.next(), 4L * (rows + 1) * n, 0);
