@@ -84,7 +84,7 @@ export class GpuModel {
     this.failure = null;
     this.known = new Map(); // by a run's inputs: a promise of what is ready, or what is ready
     this.pipelines = new Map(); // by WGSL
-    this.weights = new Map(); // by the plan's number
+    this.weights = new Map(); // by the plan's number and the first byte
     this.weightBytes = 0;
     this.keeping = new KeptRuns(this);
     /** Whether steps can be timed on the device; else from when they are submitted until they are done. */

@@ -16,7 +16,11 @@ import dev.quern.plan.Step;
 import dev.quern.plan.Work;
 import dev.quern.schedule.Schedule;
 import dev.quern.wgsl.Shader;
+import dev.quern.wgsl.Shader.Share;
+import dev.quern.wgsl.Shader.Splitting;
+import dev.quern.wgsl.Shaders;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -28,6 +32,9 @@ public final class Recorder {
   /** Workgroups along a dimension that every device dispatches. */
   private static final long MOST_GROUPS = 65535;
 
+  /** Bytes that buffers are rounded up to. */
+  private static final long VECTOR = 16;
+
   private final Plan plan;
   private final long[] weightBytes;
   private final Map<String, Long> symbols;
@@ -36,7 +43,7 @@ public final class Recorder {
   private final List<Long> sizes = new ArrayList<>();
   private final Slots slots;
   private final List<Buffer> buffers = new ArrayList<>();
-  private final Map<Integer, Integer> weights = new LinkedHashMap<>();
+  private final Map<String, Integer> weights = new LinkedHashMap<>();
   private final Map<String, Integer> shaders = new LinkedHashMap<>();
   private final List<Part> parts = new ArrayList<>();
   private List<Dispatch> pending = new ArrayList<>();
@@ -57,7 +64,7 @@ public final class Recorder {
     }
     slots = Slots.of(plan.activations(), sizes);
     for (long bytes : slots.bytes()) {
-      buffers.add(new Buffer(-1, bytes));
+      buffers.add(new Buffer(-1, 0, bytes));
     }
   }
 
@@ -157,7 +164,7 @@ public final class Recorder {
     }
     for (int i = 0; i < count; i++) {
       Outcome outcome = outcomes.get(i);
-      if (outcome.dispatch() == null && !isNeedless(i, outcomes)) {
+      if (outcome.refused() != null && !isNeedless(i, outcomes)) {
         flush();
         first = first < 0 ? i : first;
         continue;
@@ -166,9 +173,7 @@ public final class Recorder {
         parts.add(onCpu(first, i, outcomes.get(first).refused()));
         first = -1;
       }
-      if (outcome.dispatch() != null) {
-        pending.add(outcome.dispatch());
-      }
+      pending.addAll(outcome.dispatches());
     }
     flush();
     if (first >= 0) {
@@ -194,7 +199,7 @@ public final class Recorder {
     Base made = step.args().get(BlockQuantizeKernel.Y).base();
     for (int i = index + 1; i < plan.steps().size(); i++) {
       for (Arg arg : plan.steps().get(i).args()) {
-        if (made.equals(arg.base()) && outcomes.get(i).dispatch() == null) {
+        if (made.equals(arg.base()) && outcomes.get(i).refused() != null) {
           return false;
         }
       }
@@ -232,45 +237,88 @@ public final class Recorder {
   /**
    * A step on the GPU.
    *
-   * @param dispatch null if the GPU does not run it
-   * @param refused why
+   * @param dispatches several where its weights do not fit one buffer; none if the GPU does not run
+   *     it
+   * @param refused why; null if it does
    */
-  private record Outcome(Dispatch dispatch, String refused) {}
+  private record Outcome(List<Dispatch> dispatches, String refused) {}
 
   private static Outcome refused(Step step, String why) {
-    return new Outcome(null, "node '" + step.name() + "': " + why);
+    return new Outcome(List.of(), "node '" + step.name() + "': " + why);
   }
 
-  /** A step's dispatch, or why the GPU does not run it. */
+  /** A step's dispatches, or why the GPU does not run it. */
   private Outcome dispatch(int index, Step step) {
-    Arguments arguments = new Arguments(step, symbols);
+    Arguments whole = new Arguments(step, symbols);
     try {
-      Shader shader = cache.of(step.kernel(), arguments);
-      int bound = shader.bindings().size() + (shader.faults() ? 1 : 0);
-      if (bound > limits.storageBuffers()) {
-        return refused(
-            step, "it binds " + bound + " buffers, the device " + limits.storageBuffers());
+      Splitting splitting = splitting(step, whole);
+      List<Dispatch> dispatches = new ArrayList<>();
+      for (Share share : shares(splitting)) {
+        Arguments arguments = share == null ? whole : new Arguments(step, symbols, share);
+        Shader shader = cache.of(step.kernel(), arguments);
+        List<Long> groups = groups(shader, arguments);
+        String problem = problem(shader, step, groups, share == null ? null : splitting);
+        if (problem != null) {
+          return refused(step, problem);
+        }
+        List<Binding> bindings = new ArrayList<>();
+        for (Shader.Binding binding : shader.bindings()) {
+          Base base = step.args().get(binding.arg()).base();
+          bindings.add(
+              share != null && binding.arg() == splitting.arg()
+                  ? share(base, splitting.unitBytes(), share)
+                  : new Binding(buffer(base), bytes(base)));
+        }
+        int number = shaders.computeIfAbsent(shader.text(), text -> shaders.size());
+        dispatches.add(
+            new Dispatch(
+                index, number, bindings, words(shader, arguments), shader.faults(), groups));
       }
-      List<Base> bases = new ArrayList<>();
-      for (Shader.Binding binding : shader.bindings()) {
-        bases.add(step.args().get(binding.arg()).base());
-      }
-      List<Long> groups = groups(shader, arguments);
-      String problem = problem(shader, bases, groups);
-      if (problem != null) {
-        return refused(step, problem);
-      }
-      List<Binding> bindings = new ArrayList<>();
-      for (Base base : bases) {
-        bindings.add(new Binding(buffer(base), bytes(base)));
-      }
-      List<Long> words = words(shader, arguments);
-      int number = shaders.computeIfAbsent(shader.text(), text -> shaders.size());
-      return new Outcome(
-          new Dispatch(index, number, bindings, words, shader.faults(), groups), null);
+      return new Outcome(dispatches, null);
     } catch (KernelException e) {
       return refused(step, e.getMessage());
     }
+  }
+
+  /** How the weights of a step are shared out; null where they fit one buffer, or cannot be. */
+  private Splitting splitting(Step step, Arguments arguments) {
+    Splitting splitting = Shaders.splitting(step.kernel(), arguments);
+    if (splitting == null
+        || !(step.args().get(splitting.arg()).base() instanceof Base.OfWeight(int id))) {
+      return null;
+    }
+    boolean fits = padded(weightBytes[id]) <= limits.bindingBytes();
+    boolean possible = splitting.unitBytes() + VECTOR <= limits.bindingBytes();
+    return fits || !possible ? null : splitting;
+  }
+
+  /** As few shares as there can be, about as large as each other. */
+  private List<Share> shares(Splitting splitting) {
+    if (splitting == null) {
+      return Collections.singletonList(null);
+    }
+    long most = (limits.bindingBytes() - VECTOR) / splitting.unitBytes();
+    long count = (splitting.units() + most - 1) / most;
+    long each = (splitting.units() + count - 1) / count;
+    List<Share> shares = new ArrayList<>();
+    for (long first = 0; first < splitting.units(); first += each) {
+      shares.add(new Share(first, Math.min(each, splitting.units() - first)));
+    }
+    return shares;
+  }
+
+  private Binding share(Base base, long unitBytes, Share share) {
+    int id = ((Base.OfWeight) base).id();
+    long from = share.first() * unitBytes;
+    long bytes = padded(share.count() * unitBytes);
+    int buffer =
+        weights.computeIfAbsent(
+            id + " from " + from,
+            key -> {
+              buffers.add(new Buffer(id, from, bytes));
+              return buffers.size() - 1;
+            });
+    return new Binding(buffer, bytes);
   }
 
   private static List<Long> groups(Shader shader, Shader.Sizes sizes) {
@@ -290,14 +338,28 @@ public final class Recorder {
     return null;
   }
 
-  private String problem(Shader shader, List<Base> bases, List<Long> groups) {
+  /**
+   * Why a step cannot be dispatched; null if it can.
+   *
+   * @param splitting null where all weights are bound
+   */
+  private String problem(Shader shader, Step step, List<Long> groups, Splitting splitting) {
     String tooMany = problem(groups);
     if (tooMany != null) {
       return tooMany;
     }
+    int bound = shader.bindings().size() + (shader.faults() ? 1 : 0);
+    if (bound > limits.storageBuffers()) {
+      return "it binds " + bound + " buffers, the device " + limits.storageBuffers();
+    }
+    List<Base> bases = new ArrayList<>();
+    for (Shader.Binding binding : shader.bindings()) {
+      bases.add(step.args().get(binding.arg()).base());
+    }
     for (int i = 0; i < bases.size(); i++) {
       long bytes = bytes(bases.get(i));
-      if (bytes > limits.bindingBytes()) {
+      boolean split = splitting != null && shader.bindings().get(i).arg() == splitting.arg();
+      if (!split && bytes > limits.bindingBytes()) {
         return "it binds " + bytes + " bytes, the device " + limits.bindingBytes();
       }
       for (int other = 0; other < bases.size(); other++) {
@@ -322,9 +384,9 @@ public final class Recorder {
   private int buffer(Base base) {
     if (base instanceof Base.OfWeight(int id)) {
       return weights.computeIfAbsent(
-          id,
+          String.valueOf(id),
           key -> {
-            buffers.add(new Buffer(id, padded(weightBytes[id])));
+            buffers.add(new Buffer(id, 0, padded(weightBytes[id])));
             return buffers.size() - 1;
           });
     }
@@ -333,11 +395,16 @@ public final class Recorder {
 
   /** Arrays of vectors have no half element at their end. */
   private static long padded(long bytes) {
-    return Math.max(16, (bytes + 15) / 16 * 16);
+    return Math.max(VECTOR, (bytes + VECTOR - 1) / VECTOR * VECTOR);
   }
 
   /** A step's arguments in this run. */
-  private record Arguments(Step step, Map<String, Long> symbols) implements Shader.Sizes {
+  private record Arguments(Step step, Map<String, Long> symbols, Share share)
+      implements Shader.Sizes {
+    Arguments(Step step, Map<String, Long> symbols) {
+      this(step, symbols, null);
+    }
+
     @Override
     public long arg(int index) {
       return step.args().get(index).value().evaluate(symbols);

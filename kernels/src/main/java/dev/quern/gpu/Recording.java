@@ -33,9 +33,10 @@ public record Recording(
    *
    * @param weight the plan's number of the weight that it holds; -1 for activations, which share it
    *     if they are never alive at the same time
+   * @param from the first byte of the weight, where it lies in several buffers
    * @param bytes its size, a multiple of 4
    */
-  public record Buffer(int weight, long bytes) {}
+  public record Buffer(int weight, long from, long bytes) {}
 
   /** Steps that follow each other in one place. */
   public sealed interface Part {}

@@ -29,8 +29,7 @@ public final class ShaderCache {
 
   /** The shader of a step that tries another schedule than the chosen one. */
   Shader of(KernelSpec spec, Shader.Sizes sizes, Schedule schedule) {
-    Shaders.Choice rule = Shaders.choice(spec, sizes, chosen);
-    return of(spec, new Shaders.Choice(schedule, rule.rows(), rule.aligned()));
+    return of(spec, Shaders.choice(spec, sizes, chosen).with(schedule));
   }
 
   private Shader of(KernelSpec spec, Shaders.Choice choice) {

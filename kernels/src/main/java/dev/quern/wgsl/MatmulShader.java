@@ -40,11 +40,16 @@ final class MatmulShader {
   private final Expr aBatch;
   private final Expr bBatch;
   private final Expr cBatch;
+
+  /** The first panel whose weights are bound, and how many are; null for all. */
+  private final Expr firstPanel;
+
+  private final Expr boundPanels;
   private final List<Extras> extras = new ArrayList<>();
 
   private record Extras(Extra kind, Array array, Expr at, Expr row, Expr batch) {}
 
-  private MatmulShader(Shader.Builder shader, Matmul spec, boolean aligned) {
+  private MatmulShader(Shader.Builder shader, Matmul spec, boolean aligned, boolean shared) {
     this.spec = spec;
     boolean packed = spec.layout() == Layout.PANELS;
     whole = spec.format().isWhole();
@@ -81,31 +86,49 @@ final class MatmulShader {
     aBatch = shader.scaled("a_batch", MatmulKernel.A_BATCH, aBytes);
     bBatch = full ? shader.scaled("b_batch", MatmulKernel.B_BATCH, bBytes) : null;
     cBatch = shader.scaled("c_batch", MatmulKernel.C_BATCH, cBytes);
+    firstPanel = shared ? shader.word("first_panel_of_all", sizes -> sizes.share().first()) : null;
+    boundPanels = shared ? shader.word("bound_panels", sizes -> sizes.share().count()) : null;
+  }
+
+  /** Panels of columns that a dispatch computes. */
+  private Expr panels(Code code) {
+    if (boundPanels != null) {
+      return boundPanels;
+    }
+    return spec.layout() == Layout.PANELS
+        ? Expr.u32((spec.n() + 3) / 4)
+        : code.let("panels", n.plus(3).over(4));
+  }
+
+  /** Columns that a dispatch computes. */
+  private static long columns(Shader.Sizes sizes, long all) {
+    return sizes.share() == null ? all : 4 * sizes.share().count();
   }
 
   /**
    * Makes the shader.
    *
    * @param aligned whether all addresses and strides are multiples of 16 bytes
+   * @param shared whether it sees a share of its weights
    */
-  static Shader tiled(Matmul spec, Schedule schedule, boolean aligned) {
-    String title = spec.signature() + "; " + schedule.text();
+  static Shader tiled(Matmul spec, Schedule schedule, boolean aligned, boolean shared) {
+    String title = spec.signature() + "; " + schedule.text() + (shared ? "; a share" : "");
     return Shader.build(
         title,
         shader -> {
-          MatmulShader matmul = new MatmulShader(shader, spec, aligned);
+          MatmulShader matmul = new MatmulShader(shader, spec, aligned, shared);
           TiledProduct tiles = new TiledProduct(shader, schedule);
           shader.main(
               tiles.invocations(),
               sizes ->
                   TiledProduct.groups(
-                      schedule, sizes.arg(MatmulKernel.M), sizes.arg(MatmulKernel.N), batch(sizes)),
+                      schedule,
+                      sizes.arg(MatmulKernel.M),
+                      columns(sizes, sizes.arg(MatmulKernel.N)),
+                      batch(sizes)),
               (code, self) -> {
                 Product product = matmul.new Product(code, self.groupZ());
-                Expr panels =
-                    spec.layout() == Layout.PANELS
-                        ? Expr.u32((spec.n() + 3) / 4)
-                        : code.let("panels", matmul.n.plus(3).over(4));
+                Expr panels = matmul.panels(code);
                 tiles.emit(
                     code,
                     self,
@@ -118,22 +141,22 @@ final class MatmulShader {
   }
 
   /** The same for few rows, see {@link ThinProduct}. */
-  static Shader thin(Matmul spec, int rows, boolean aligned) {
+  static Shader thin(Matmul spec, int rows, boolean aligned, boolean shared) {
     return Shader.build(
-        spec.signature() + "; rows=" + rows,
+        spec.signature() + "; rows=" + rows + (shared ? "; a share" : ""),
         shader -> {
-          MatmulShader matmul = new MatmulShader(shader, spec, aligned);
+          MatmulShader matmul = new MatmulShader(shader, spec, aligned, shared);
           ThinProduct thin = new ThinProduct(shader, rows, spec.k() % 4 == 0);
           shader.main(
               ThinProduct.INVOCATIONS,
-              sizes -> thin.groups(sizes.arg(MatmulKernel.M), spec.n(), batch(sizes)),
+              sizes ->
+                  thin.groups(sizes.arg(MatmulKernel.M), columns(sizes, spec.n()), batch(sizes)),
               (code, self) -> {
                 Product product = matmul.new Product(code, self.groupZ());
                 thin.emit(
                     code,
                     self,
-                    new TiledProduct.Size(
-                        matmul.m, Expr.u32((spec.n() + 3) / 4), Expr.u32(spec.k())),
+                    new TiledProduct.Size(matmul.m, matmul.panels(code), Expr.u32(spec.k())),
                     product,
                     product.right(),
                     product::store);
@@ -216,7 +239,8 @@ final class MatmulShader {
       return Expr.make(Type.VEC4F, parts.toArray(Expr[]::new));
     }
 
-    void store(Code code, Expr row, Expr panel, Expr sum) {
+    void store(Code code, Expr row, Expr bound, Expr sum) {
+      Expr panel = firstPanel == null ? bound : code.let("panel_of_all", bound.plus(firstPanel));
       Expr result = sum;
       if (spec.epilogue() != null) {
         List<Expr> inputs = new ArrayList<>();

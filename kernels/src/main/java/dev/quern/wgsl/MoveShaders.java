@@ -22,10 +22,14 @@ final class MoveShaders {
     };
   }
 
-  /** Rows are moved by words; see {@link Shaders} for those that are no whole words. */
-  static Shader gather(Gather spec) {
+  /**
+   * Rows are moved by words; see {@link Shaders} for those that are no whole words.
+   *
+   * @param shared whether only a share of the table is bound: rows of others are left as they are
+   */
+  static Shader gather(Gather spec, boolean shared) {
     return Shader.build(
-        spec.signature(),
+        spec.signature() + (shared ? "; a share" : ""),
         shader -> {
           boolean wide = spec.index() == DataType.INT64;
           Array data = shader.read("data", Type.U32, GatherKernel.DATA);
@@ -40,6 +44,8 @@ final class MoveShaders {
           Expr count = shader.number("count", GatherKernel.COUNT);
           Shader.Source total = sizes -> sizes.items() * (sizes.arg(GatherKernel.INNER_BYTES) / 4);
           Expr words = shader.word("words", total);
+          Expr first = shared ? shader.word("first", sizes -> sizes.share().first()) : null;
+          Expr rows = shared ? shader.word("rows", sizes -> sizes.share().count()) : null;
           shader.reportsFaults();
           Flat.main(
               shader,
@@ -62,16 +68,13 @@ final class MoveShaders {
                 if (wide) {
                   inside = inside.and(high.eq(low.shift(">>", 31)));
                 }
+                Expr place = shared ? code.let("place", at.minus(first)) : at;
+                Expr from = dataAt.plus(outer.times(axis).plus(place).times(inner));
+                Runnable copy =
+                    () -> code.store(out, outAt.plus(index), data.at(from.plus(index.rem(inner))));
                 code.ifElse(
                     inside,
-                    () ->
-                        code.store(
-                            out,
-                            outAt.plus(index),
-                            data.at(
-                                dataAt
-                                    .plus(outer.times(axis).plus(at).times(inner))
-                                    .plus(index.rem(inner)))),
+                    shared ? () -> code.ifThen(place.lt(rows), copy) : copy,
                     () -> code.fault(low.bitcast(Type.U32)));
               });
         });

@@ -46,7 +46,29 @@ public record Shader(
 
     /** The step's work items. */
     long items();
+
+    /** What of its weights this dispatch sees; null for all. */
+    default Share share() {
+      return null;
+    }
   }
+
+  /**
+   * Weights that are more than a buffer holds lie in several, and a step is dispatched for each.
+   *
+   * @param first the first panel of columns, or row of a table
+   * @param count how many
+   */
+  public record Share(long first, long count) {}
+
+  /**
+   * How a step's weights can be shared out to buffers.
+   *
+   * @param arg the argument that is their address
+   * @param unitBytes what stays together: a panel of columns, or a row of a table
+   * @param units how many there are
+   */
+  public record Splitting(int arg, long unitBytes, long units) {}
 
   /** Workgroups along x, y and z. */
   @FunctionalInterface

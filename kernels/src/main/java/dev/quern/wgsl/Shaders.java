@@ -1,7 +1,10 @@
 package dev.quern.wgsl;
 
+import dev.quern.kernel.ConvKernel;
+import dev.quern.kernel.GatherKernel;
 import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec;
+import dev.quern.kernel.MatmulKernel;
 import dev.quern.schedule.RowBucket;
 import dev.quern.schedule.Schedule;
 
@@ -30,13 +33,20 @@ public final class Shaders {
    *
    * @param schedule null where there are no tiles
    * @param rows of a thin product; 0 for a tiled one
+   * @param shared whether it sees a share of its weights
    */
-  public record Choice(Schedule schedule, int rows, boolean aligned) {
+  public record Choice(Schedule schedule, int rows, boolean aligned, boolean shared) {
     /** A key that with the spec's signature names the shader. */
     public String key() {
       return (schedule == null ? "" : schedule.text())
           + (rows == 0 ? "" : " rows=" + rows)
-          + (aligned ? " aligned" : "");
+          + (aligned ? " aligned" : "")
+          + (shared ? " share" : "");
+    }
+
+    /** The same with another schedule. */
+    public Choice with(Schedule other) {
+      return new Choice(other, rows, aligned, shared);
     }
   }
 
@@ -45,26 +55,47 @@ public final class Shaders {
     return m > THIN || spec.layout() != KernelSpec.Layout.PANELS;
   }
 
+  /** How a step's weights can be shared out to buffers; null if they cannot. */
+  public static Shader.Splitting splitting(KernelSpec spec, Shader.Sizes sizes) {
+    return switch (spec) {
+      case KernelSpec.Matmul matmul when matmul.layout() == KernelSpec.Layout.PANELS ->
+          sizes.arg(MatmulKernel.B) != 0 || sizes.arg(MatmulKernel.B_BATCH) != 0
+              ? null
+              : new Shader.Splitting(
+                  MatmulKernel.B, matmul.format().panelBytes(matmul.k()), (matmul.n() + 3) / 4);
+      case KernelSpec.Gather gather ->
+          sizes.arg(GatherKernel.DATA) != 0 || sizes.items() > sizes.arg(GatherKernel.COUNT)
+              ? null
+              : new Shader.Splitting(
+                  GatherKernel.DATA,
+                  sizes.arg(GatherKernel.INNER_BYTES),
+                  sizes.arg(GatherKernel.AXIS));
+      default -> null;
+    };
+  }
+
   /** What to emit for a run's sizes: as it was chosen by measurement, or else by rule. */
   public static Choice choice(KernelSpec spec, Shader.Sizes sizes, GpuSchedules.Chosen chosen) {
     boolean aligned = Alignment.of(spec, sizes);
+    boolean shared = sizes.share() != null;
     return switch (spec) {
       case KernelSpec.Matmul matmul -> {
-        long m = sizes.arg(dev.quern.kernel.MatmulKernel.M);
-        long n = sizes.arg(dev.quern.kernel.MatmulKernel.N);
+        long m = sizes.arg(MatmulKernel.M);
+        long n = sizes.arg(MatmulKernel.N);
         boolean packed = matmul.layout() == KernelSpec.Layout.PANELS;
         if (!isTiled(matmul, m)) {
-          yield new Choice(null, (int) Math.max(1, m), aligned);
+          yield new Choice(null, (int) Math.max(1, m), aligned, shared);
         }
         Schedule schedule =
             packed ? chosen.schedule(spec.signature(), RowBucket.of(Math.max(1, m))) : null;
-        yield new Choice(schedule != null ? schedule : GpuSchedules.choose(m, n), 0, aligned);
+        yield new Choice(
+            schedule != null ? schedule : GpuSchedules.choose(m, n), 0, aligned, shared);
       }
       case KernelSpec.Conv conv -> {
-        long pixels = sizes.items() * sizes.arg(dev.quern.kernel.ConvKernel.OUT_W);
-        yield new Choice(GpuSchedules.choose(pixels, conv.width()), 0, aligned);
+        long pixels = sizes.items() * sizes.arg(ConvKernel.OUT_W);
+        yield new Choice(GpuSchedules.choose(pixels, conv.width()), 0, aligned, shared);
       }
-      default -> new Choice(null, 0, aligned);
+      default -> new Choice(null, 0, aligned, shared);
     };
   }
 
@@ -83,8 +114,8 @@ public final class Shaders {
     return switch (spec) {
       case KernelSpec.Matmul matmul -> {
         yield choice.rows() > 0
-            ? MatmulShader.thin(matmul, choice.rows(), choice.aligned())
-            : MatmulShader.tiled(matmul, choice.schedule(), choice.aligned());
+            ? MatmulShader.thin(matmul, choice.rows(), choice.aligned(), choice.shared())
+            : MatmulShader.tiled(matmul, choice.schedule(), choice.aligned(), choice.shared());
       }
       case KernelSpec.Attention attention -> {
         if (!choice.aligned()) {
@@ -100,7 +131,7 @@ public final class Shaders {
         if (!choice.aligned()) {
           throw new KernelException("no shader gathers rows that are no whole words");
         }
-        yield MoveShaders.gather(gather);
+        yield MoveShaders.gather(gather, choice.shared());
       }
       case KernelSpec.Copy copy -> {
         if (!choice.aligned()) {

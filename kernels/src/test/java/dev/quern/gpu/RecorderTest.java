@@ -149,8 +149,21 @@ class RecorderTest {
     // A softmax reads one buffer and writes one, a product reads two.
     assertThat(few.dispatches()).isEqualTo(2);
     assertThat(few.parts().getFirst()).isInstanceOf(Recording.OnCpu.class);
-    Recording small = record(plan, new GpuLimits(8, 200));
-    assertThat(small.dispatches()).isEqualTo(2);
+    // Activations take 160 bytes.
+    Recording small = record(plan, new GpuLimits(8, 150));
+    assertThat(small.dispatches()).isZero();
+  }
+
+  @Test
+  void weightsThatNoBufferHoldsLieInSeveral() {
+    Recording recording = record(plan(false), new GpuLimits(8, 200));
+    // Each product has two panels of 128 bytes.
+    assertThat(recording.parts()).hasSize(1);
+    assertThat(recording.dispatches()).isEqualTo(2 + 2 * 2);
+    List<Recording.Buffer> weights =
+        recording.buffers().stream().filter(buffer -> buffer.weight() >= 0).toList();
+    assertThat(weights).extracting(Recording.Buffer::bytes).containsOnly(128L);
+    assertThat(weights).extracting(Recording.Buffer::from).contains(0L, 128L);
   }
 
   @Test

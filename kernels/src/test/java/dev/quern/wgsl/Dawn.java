@@ -9,7 +9,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -39,7 +38,8 @@ final class Dawn {
    *
    * @param buffers which of the job's buffers each binding is
    */
-  record Dispatch(Shader shader, List<Integer> buffers, List<Long> words, long[] groups) {}
+  record Dispatch(
+      String shader, boolean faults, List<Integer> buffers, List<Long> words, List<Long> groups) {}
 
   /**
    * Dispatches in their order.
@@ -146,15 +146,15 @@ final class Dawn {
 
   private static String json(Dispatch step) {
     return "{\"text\":"
-        + quoted(step.shader().text().getBytes(StandardCharsets.UTF_8))
+        + quoted(step.shader().getBytes(StandardCharsets.UTF_8))
         + ",\"bindings\":"
         + step.buffers()
         + ",\"words\":"
         + step.words()
         + ",\"faults\":"
-        + step.shader().faults()
+        + step.faults()
         + ",\"groups\":"
-        + Arrays.toString(step.groups())
+        + step.groups()
         + "}";
   }
 

@@ -2,6 +2,10 @@ package dev.quern.wgsl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quern.gpu.GpuLimits;
+import dev.quern.gpu.Recorder;
+import dev.quern.gpu.Recording;
+import dev.quern.gpu.ShaderCache;
 import dev.quern.graph.Graph;
 import dev.quern.graph.GraphImporter;
 import dev.quern.graph.passes.Passes;
@@ -166,6 +170,60 @@ class ShaderTest {
     return new Case(new Dawn.Job(title, buffers, dispatches, result), wanted, tolerance, families);
   }
 
+  /** As the engine records it, on a device whose buffers hold half of its largest weight. */
+  private static Case recorded(Model model, double tolerance) {
+    byte[] file = model.builder.output(model.at, F32).build();
+    Graph graph = Passes.optimise(GraphImporter.importModel(OnnxReader.read(Bytes.of(file))));
+    Plan plan = Planner.plan(graph);
+    Map<String, long[]> dims = new LinkedHashMap<>();
+    model.feeds.forEach((name, tensor) -> dims.put(name, tensor.dims()));
+    List<byte[]> weights = plan.weights().stream().map(ShaderTest::weight).toList();
+    long bindingBytes = 16 + weights.stream().mapToLong(bytes -> bytes.length).max().orElse(0) / 2;
+    Recording recording =
+        Recorder.record(
+            plan,
+            weights.stream().mapToLong(bytes -> bytes.length).toArray(),
+            graph.bind(dims),
+            new GpuLimits(8, bindingBytes),
+            new ShaderCache(GpuSchedules.Chosen.NONE));
+    List<byte[]> buffers = new ArrayList<>();
+    for (Recording.Buffer buffer : recording.buffers()) {
+      byte[] bytes = new byte[(int) buffer.bytes()];
+      Arrays.fill(bytes, (byte) 0xff);
+      if (buffer.weight() >= 0) {
+        byte[] all = weights.get(buffer.weight());
+        int length = (int) Math.min(bytes.length, all.length - buffer.from());
+        System.arraycopy(all, (int) buffer.from(), bytes, 0, length);
+        assertThat(buffer.bytes()).isLessThanOrEqualTo(bindingBytes);
+      }
+      buffers.add(bytes);
+    }
+    model.feeds.forEach((name, tensor) -> {
+      byte[] from = bytes(tensor);
+      byte[] to = buffers.get(recording.activations().get(plan.places().get(name)));
+      System.arraycopy(from, 0, to, 0, Math.min(from.length, to.length));
+    });
+    List<Dawn.Dispatch> dispatches = new ArrayList<>();
+    for (Recording.Part part : recording.parts()) {
+      assertThat(part).as(part.toString()).isInstanceOf(Recording.Dispatches.class);
+      for (Recording.Dispatch one : ((Recording.Dispatches) part).list()) {
+        dispatches.add(
+            new Dawn.Dispatch(
+                recording.shaders().get(one.shader()),
+                one.faults(),
+                one.bindings().stream().map(Recording.Binding::buffer).toList(),
+                one.words(),
+                one.groups()));
+      }
+    }
+    assertThat(dispatches).hasSizeGreaterThan(plan.steps().size());
+    int result = recording.activations().get(plan.places().get(model.at));
+    Tensor wanted = Interpreter.run(graph, model.feeds).get(model.at);
+    String title = "parts of " + graph;
+    return new Case(
+        new Dawn.Job(title, buffers, dispatches, result), wanted, tolerance, Set.of("parts"));
+  }
+
   private static Dawn.Dispatch dispatch(
       Step step, Map<String, Long> symbols, Map<Base, Integer> places, Schedule schedule) {
     long items =
@@ -195,13 +253,14 @@ class ShaderTest {
         };
     Shaders.Choice choice = Shaders.choice(spec, sizes, GpuSchedules.Chosen.NONE);
     if (schedule != null && choice.schedule() != null) {
-      choice = new Shaders.Choice(schedule, choice.rows(), choice.aligned());
+      choice = choice.with(schedule);
     }
     Shader shader = Shaders.of(spec, choice);
     List<Integer> bound = shader.bindings().stream().map(b -> buffers.get(b.arg())).toList();
     List<Long> words =
         shader.words().stream().map(w -> w.source().value(sizes) & 0xffffffffL).toList();
-    return new Dawn.Dispatch(shader, bound, words, shader.grid().groups(sizes));
+    List<Long> groups = Arrays.stream(shader.grid().groups(sizes)).boxed().toList();
+    return new Dawn.Dispatch(shader.text(), shader.faults(), bound, words, groups);
   }
 
   private static int padded(long bytes) {
@@ -359,7 +418,7 @@ class ShaderTest {
         Tensors.assertClose(Tensor.of(values, c.wanted().dims()), c.wanted(), c.tolerance());
       } catch (AssertionError e) {
         throw new AssertionError(
-            c.job().title() + "\n" + c.job().dispatches().getLast().shader().text(), e);
+            c.job().title() + "\n" + c.job().dispatches().getLast().shader(), e);
       }
     }
   }
@@ -490,6 +549,35 @@ class ShaderTest {
     }
     assertThat(cases).hasSizeGreaterThan(100);
     check(cases, "Matmul");
+  }
+
+  /** Weights that are more than a buffer of the device lie in several. */
+  @Test
+  void weightsInParts() {
+    List<Case> cases = new ArrayList<>();
+    for (int seed = 0; seed < 12; seed++) {
+      Model model = new Model(seed);
+      Random random = model.random;
+      boolean narrow = seed % 3 == 0;
+      int k = narrow ? 130 : pick(random, 17, 33, 64);
+      int n = pick(random, 61, 64, 130);
+      model.input("x", 1, pick(random, 1, 3, 5), k);
+      if (narrow) {
+        model.blocks(4, 32, random.nextBoolean(), false, k, n);
+      } else {
+        model.node("MatMul", List.of("x", model.weights(k, n)));
+      }
+      model.node("Add", List.of(model.at, model.weights(n)));
+      cases.add(recorded(model, narrow ? 1e-3 : 5e-5));
+    }
+    for (int seed = 0; seed < 3; seed++) {
+      Model model = new Model(seed);
+      model.builder.input("i", DataType.INT64, "2", "5");
+      model.feeds.put("i", Tensor.of(new long[] {0, 40, -1, 17, 18, 3, -41, 20, 39, 21}, 2, 5));
+      model.node("Gather", List.of(model.weights(41, 12 + seed), "i"));
+      cases.add(recorded(model, 0));
+    }
+    check(cases, "parts");
   }
 
   @Test

@@ -15,9 +15,10 @@ final class GpuReply {
     for (Recording.Buffer buffer : recording.buffers()) {
       Map<String, Object> entry = Reply.object("bytes", (double) buffer.bytes());
       if (buffer.weight() >= 0) {
-        entry.put("weight", buffer.weight());
-        entry.put("address", (double) runner.weightAddress(buffer.weight()));
-        entry.put("length", (double) runner.weightBytes(buffer.weight()));
+        entry.put("weight", buffer.weight() + ":" + buffer.from());
+        long left = runner.weightBytes(buffer.weight()) - buffer.from();
+        entry.put("address", (double) (runner.weightAddress(buffer.weight()) + buffer.from()));
+        entry.put("length", (double) Math.min(buffer.bytes(), left));
       }
       buffers.add(entry);
     }

@@ -190,7 +190,7 @@ final class GpuTuning {
   /** What the dispatches of a kernel's steps become with the schedule that was chosen. */
   Map<String, Object> tiled(Map<String, Long> symbols, List<Long> onGpu) {
     List<Object> list = new ArrayList<>();
-    for (long step : onGpu) {
+    for (long step : whole(onGpu)) {
       if (steps.get((int) step).kernel() instanceof KernelSpec.Matmul matmul) {
         long rows = Recorder.rows(steps.get((int) step), symbols);
         RowBucket bucket = RowBucket.of(Math.max(1, rows));
@@ -205,6 +205,21 @@ final class GpuTuning {
     return Reply.object("dispatches", list);
   }
 
+  /**
+   * Steps that one dispatch each is enough for: those whose weights lie in parts keep their tiles.
+   */
+  private static List<Long> whole(List<Long> onGpu) {
+    List<Long> list = new ArrayList<>();
+    for (int i = 0; i < onGpu.size(); i++) {
+      boolean before = i > 0 && onGpu.get(i).equals(onGpu.get(i - 1));
+      boolean behind = i + 1 < onGpu.size() && onGpu.get(i).equals(onGpu.get(i + 1));
+      if (!before && !behind) {
+        list.add(onGpu.get(i));
+      }
+    }
+    return list;
+  }
+
   List<Object> rows() {
     return TuningEvents.rows(tuner.rows());
   }
@@ -216,7 +231,7 @@ final class GpuTuning {
     }
     firsts.clear();
     Map<String, GpuTuner.Site> sites = new LinkedHashMap<>();
-    for (long step : onGpu) {
+    for (long step : whole(onGpu)) {
       if (steps.get((int) step).kernel() instanceof KernelSpec.Matmul matmul) {
         TunableModel.Kernel kernel = kernels.get(matmul.signature());
         long rows = Recorder.rows(steps.get((int) step), symbols);
