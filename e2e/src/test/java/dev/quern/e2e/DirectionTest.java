@@ -37,7 +37,7 @@ class DirectionTest {
           new Row("kernel", "kernels", "onnx", "graph", "wasm", "schedule"),
           new Row("wgsl", "kernels", "onnx", "graph", "schedule", "kernel"),
           new Row("plan", "kernels", "onnx", "graph", "schedule", "kernel"),
-          new Row("gpu", "kernels", "wgsl", "graph", "kernel", "plan"),
+          new Row("gpu", "kernels", "schedule", "wgsl", "graph", "kernel", "plan"),
           new Row(
               "runtime",
               "kernels",

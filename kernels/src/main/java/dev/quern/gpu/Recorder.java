@@ -26,6 +26,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.IntToLongFunction;
 
 /** Makes the recording of a run. */
 public final class Recorder {
@@ -121,11 +122,29 @@ public final class Recorder {
   }
 
   /**
-   * A product in tiles of a schedule.
+   * One product in tiles of a schedule.
    *
+   * @param args the step's arguments
    * @throws KernelException if the device cannot dispatch it
    */
   public static Dispatching dispatching(
+      KernelSpec spec, IntToLongFunction args, ShaderCache cache, Schedule schedule) {
+    Shader.Sizes sizes =
+        new Shader.Sizes() {
+          @Override
+          public long arg(int index) {
+            return args.applyAsLong(index);
+          }
+
+          @Override
+          public long items() {
+            return 1;
+          }
+        };
+    return dispatching(spec, sizes, cache, schedule);
+  }
+
+  private static Dispatching dispatching(
       KernelSpec spec, Shader.Sizes sizes, ShaderCache cache, Schedule schedule) {
     Shader shader = cache.of(spec, sizes, schedule);
     List<Long> groups = groups(shader, sizes);
@@ -140,9 +159,13 @@ public final class Recorder {
     return new Dispatching(new Tiles(shader.text(), groups), args, words(shader, sizes));
   }
 
-  /** Rows of a product in a run. */
-  public static long rows(Step step, Map<String, Long> symbols) {
-    return new Arguments(step, symbols).arg(MatmulKernel.M);
+  /** Rows of a product in tiles in a run; 0 for one that has no tiles, and for other steps. */
+  public static long tiledRows(Step step, Map<String, Long> symbols) {
+    if (!(step.kernel() instanceof KernelSpec.Matmul matmul)) {
+      return 0;
+    }
+    long rows = new Arguments(step, symbols).arg(MatmulKernel.M);
+    return Shaders.isTiled(matmul, rows) ? rows : 0;
   }
 
   private static List<Long> words(Shader shader, Shader.Sizes sizes) {

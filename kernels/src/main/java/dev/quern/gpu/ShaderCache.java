@@ -1,8 +1,8 @@
 package dev.quern.gpu;
 
 import dev.quern.kernel.KernelSpec;
+import dev.quern.schedule.GpuSchedules;
 import dev.quern.schedule.Schedule;
-import dev.quern.wgsl.GpuSchedules;
 import dev.quern.wgsl.Shader;
 import dev.quern.wgsl.Shaders;
 import java.util.LinkedHashMap;

@@ -4,7 +4,6 @@ import static dev.quern.graph.ElementwiseOp.*;
 
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -14,15 +13,41 @@ import java.util.Map;
  */
 final class AttentionRules {
   private static final DataType F32 = DataType.FLOAT;
-  private static final double LOWEST = -Float.MAX_VALUE;
+  static final double LOWEST = -Float.MAX_VALUE;
 
   private AttentionRules() {}
+
+  /**
+   * Queries, keys or values.
+   *
+   * @param apart {@code [b, heads, s, d]}
+   * @param flat the same as {@code [b, s, heads·d]}; null where it does not lie so
+   */
+  record Heads(Value apart, Value flat) {
+    static Heads apart(Value value) {
+      return new Heads(value, null);
+    }
+
+    Shape shape() {
+      return apart.shape();
+    }
+
+    /** Behind those of earlier runs. */
+    Heads behind(Compose c, Value past) {
+      return apart(c.concat(2, List.of(past, apart)));
+    }
+  }
 
   /** {@code [b, heads, s, d]} as {@code [b, s, heads·d]}. */
   private static Value flat(Compose c, Value x) {
     Shape shape = x.shape();
     Value moved = c.transpose(x, 0, 2, 1, 3);
     return c.reshape(moved, shape.dim(0), shape.dim(2), shape.dim(1).times(shape.dim(3)));
+  }
+
+  /** {@code [b, s, heads·d]} as heads. */
+  static Heads heads(Site s, Compose c, Value x, long heads) {
+    return new Heads(apart(s, c, x, heads), x);
   }
 
   /** {@code [b, s, heads·d]} as {@code [b, heads, s, d]}. */
@@ -51,33 +76,44 @@ final class AttentionRules {
   }
 
   /**
-   * {@code softmax(scale·Q·Kᵀ + mask)·V} of heads {@code [b, heads, s, d]}.
+   * {@code softmax(scale·Q·Kᵀ + mask)·V}; heads of Q may share those of K and V.
    *
    * @param mask of f32, broadcast to {@code [b, heads, sq, sk]}; or null
    * @param cap scores become {@code cap·tanh(scores / cap)} before the mask; 0 for none
    * @return {@code [b, sq, heads·d]}
    */
-  private static Value attention(
-      Site s, Compose c, Value q, Value k, Value v, double scale, Value mask, double cap) {
-    DataType type = q.type();
-    Value query = c.cast(q, F32);
-    Value key = c.cast(k, F32);
-    Value value = c.cast(v, F32);
+  static Value attention(
+      Site s, Compose c, Heads q, Heads k, Heads v, double scale, Value mask, double cap) {
+    DataType type = q.apart().type();
     Dim heads = q.shape().dim(1);
     s.same(q.shape().dim(3), k.shape().dim(3), "the sizes of queries and keys");
     s.same(k.shape().dim(2), v.shape().dim(2), "the numbers of keys and values");
+    long group = heads.equals(k.shape().dim(1)) ? 1 : heads.dividedBy(k.shape().dim(1)).constant();
+    s.same(k.shape().dim(1).times(Dim.of(group)), heads, "the heads of queries and keys");
     if (cap == 0 && heads.isConstant()) {
-      List<Value> operands = new ArrayList<>(List.of(flat(c, query), flat(c, key), flat(c, value)));
+      List<Value> operands = new ArrayList<>();
+      long apart = 0;
+      for (Heads each : List.of(q, k, v)) {
+        boolean flat = each.flat() != null && group == 1;
+        apart |= flat ? 0 : 1L << operands.size();
+        operands.add(c.cast(flat ? each.flat() : each.apart(), F32));
+      }
       if (mask != null) {
         operands.add(mask);
       }
       Map<String, Attribute> attributes =
           GraphImporter.attributes(
-              "heads", new Attribute.Int(heads.constant()), "scale", new Attribute.Real(scale));
+              "heads", new Attribute.Int(heads.constant()),
+              "scale", new Attribute.Real(scale),
+              "apart", new Attribute.Int(apart),
+              "group", new Attribute.Int(group));
       Shape shape =
           new Shape(List.of(q.shape().dim(0), q.shape().dim(2), heads.times(v.shape().dim(3))));
       return c.cast(c.node(Node.QUERN, "Attention", operands, attributes, F32, shape), type);
     }
+    Value query = c.cast(q.apart(), F32);
+    Value key = c.cast(repeated(c, k.apart(), group), F32);
+    Value value = c.cast(repeated(c, v.apart(), group), F32);
     Value scores = c.apply(MUL, c.matMul(query, ContribRules.swapped(c, key)), scale);
     if (cap != 0) {
       scores = c.apply(MUL, c.apply(TANH, c.apply(DIV, scores, cap)), cap);
@@ -111,18 +147,17 @@ final class AttentionRules {
     }
     Compose c = new Compose(s);
     boolean three = s.shape(0).rank() == 3;
-    Value q = three ? apart(s, c, c.input(0), s.integer("q_num_heads", 0)) : c.input(0);
-    Value k = three ? apart(s, c, c.input(1), s.integer("kv_num_heads", 0)) : c.input(1);
-    Value v = three ? apart(s, c, c.input(2), s.integer("kv_num_heads", 0)) : c.input(2);
+    Heads q = onnxHeads(s, c, 0, three ? "q_num_heads" : "");
+    Heads k = onnxHeads(s, c, 1, three ? "kv_num_heads" : "");
+    Heads v = onnxHeads(s, c, 2, three ? "kv_num_heads" : "");
     Dim past = Dim.ZERO;
     if (s.has(4) && s.has(5)) {
       past = s.shape(4).dim(2);
-      k = c.concat(2, List.of(c.input(4), k));
-      v = c.concat(2, List.of(c.input(5), v));
+      k = k.behind(c, c.input(4));
+      v = v.behind(c, c.input(5));
     }
-    c.output(1, k);
-    c.output(2, v);
-    long groups = q.shape().dim(1).dividedBy(k.shape().dim(1)).constant();
+    c.output(1, k.apart());
+    c.output(2, v.apart());
     Value mask = null;
     if (s.integer("is_causal", 0) != 0) {
       mask = causal(c, q.shape().dim(2), k.shape().dim(2), past);
@@ -133,20 +168,17 @@ final class AttentionRules {
       mask = plus(c, mask, bool ? filtered(c, given, LOWEST) : c.cast(given, F32));
     }
     double scale = s.attribute("scale").isPresent() ? s.real("scale", 1) : rootScale(q);
-    Value y =
-        attention(
-            s,
-            c,
-            q,
-            repeated(c, k, groups),
-            repeated(c, v, groups),
-            scale,
-            mask,
-            s.real("softcap", 0));
+    Value y = attention(s, c, q, k, v, scale, mask, s.real("softcap", 0));
     c.output(0, three ? y : apart(s, c, y, q.shape().dim(1).constant()));
   }
 
-  private static double rootScale(Value q) {
+  /** An input of four axes; of three where an attribute says how many heads it has. */
+  private static Heads onnxHeads(Site s, Compose c, int input, String heads) {
+    Value x = c.input(input);
+    return heads.isEmpty() ? Heads.apart(x) : heads(s, c, x, s.integer(heads, 0));
+  }
+
+  private static double rootScale(Heads q) {
     if (!q.shape().dim(3).isConstant()) {
       throw Site.unsupported("the size of a head is known at run time only", "give it a scale");
     }
@@ -155,7 +187,7 @@ final class AttentionRules {
 
   // com.microsoft's.
 
-  private static double scale(Site s, Value q) {
+  static double scale(Site s, Heads q) {
     double given = s.real("scale", 0);
     return given == 0 ? rootScale(q) : given;
   }
@@ -205,17 +237,17 @@ final class AttentionRules {
         value = c.apply(ADD, value, c.slice(bias, 0, wide.plus(wide), rest));
       }
     }
-    Value q = apart(s, c, query, heads);
-    Value k = key.shape().rank() == 4 ? key : apart(s, c, key, heads);
-    Value v = value.shape().rank() == 4 ? value : apart(s, c, value, heads);
+    Heads q = heads(s, c, query, heads);
+    Heads k = key.shape().rank() == 4 ? Heads.apart(key) : heads(s, c, key, heads);
+    Heads v = value.shape().rank() == 4 ? Heads.apart(value) : heads(s, c, value, heads);
     Dim past = Dim.ZERO;
     if (s.has(6) && s.has(7)) {
       past = s.shape(6).dim(2);
-      k = c.concat(2, List.of(c.input(6), k));
-      v = c.concat(2, List.of(c.input(7), v));
+      k = k.behind(c, c.input(6));
+      v = v.behind(c, c.input(7));
     }
-    c.output(1, k);
-    c.output(2, v);
+    c.output(1, k.apart());
+    c.output(2, v.apart());
     if (s.wants(3) || s.inputs() > 8) {
       throw Site.unsupported("it has beams, or gives the scores", "");
     }
@@ -237,26 +269,26 @@ final class AttentionRules {
     Value product = c.matMul(c.input(0), c.input(1));
     product = s.has(2) ? c.apply(ADD, product, c.input(2)) : product;
     Dim hidden = s.shape(1).dim(1).dividedBy(Dim.of(3));
-    List<Value> parts = new ArrayList<>();
+    List<Heads> parts = new ArrayList<>();
     Dim start = Dim.ZERO;
     for (int i = 0; i < 3; i++) {
-      parts.add(apart(s, c, c.slice(product, 2, start, hidden), heads));
+      parts.add(heads(s, c, c.slice(product, 2, start, hidden), heads));
       start = start.plus(hidden);
     }
-    Value q = parts.get(0);
-    Value k = parts.get(1);
-    Value v = parts.get(2);
+    Heads q = parts.get(0);
+    Heads k = parts.get(1);
+    Heads v = parts.get(2);
     Dim past = Dim.ZERO;
     if (s.has(4)) {
       past = s.shape(4).dim(3);
-      k = c.concat(2, List.of(pastPart(c, c.input(4), 0), k));
-      v = c.concat(2, List.of(pastPart(c, c.input(4), 1), v));
+      k = k.behind(c, pastPart(c, c.input(4), 0));
+      v = v.behind(c, pastPart(c, c.input(4), 1));
     }
     if (s.wants(1)) {
       List<Dim> dims = new ArrayList<>(List.of(Dim.ONE));
       dims.addAll(k.shape().dims());
       Shape one = new Shape(dims);
-      c.output(1, c.concat(0, List.of(c.reshape(k, one), c.reshape(v, one))));
+      c.output(1, c.concat(0, List.of(c.reshape(k.apart(), one), c.reshape(v.apart(), one))));
     }
     Value mask = padding(s, c, 3, q.shape().dim(0), k.shape().dim(2));
     mask = s.has(5) ? plus(c, mask, c.cast(c.input(5), F32)) : mask;
@@ -271,40 +303,6 @@ final class AttentionRules {
     Shape shape = past.shape();
     Value one = c.slice(past, 0, Dim.of(part), Dim.ONE);
     return c.reshape(one, new Shape(shape.dims().subList(1, 5)));
-  }
-
-  /**
-   * Fewer heads of keys than of queries, and lengths of each sequence that are known in a run only:
-   * one node for each output, by the reference's kernel.
-   */
-  static void grouped(Site s) {
-    if (s.has(9) || s.has(10) || s.inputs() > 11 || !s.has(1) || s.wants(3)) {
-      throw Site.unsupported("its query, key and value are packed, or it has positions", "");
-    }
-    if (s.integer("smooth_softmax", 0) > 0) {
-      throw Site.unsupported("its softmax is smooth", "");
-    }
-    Map<String, Attribute> attributes = new LinkedHashMap<>();
-    for (String name : List.of("num_heads", "kv_num_heads", "do_rotary", "rotary_interleaved")) {
-      attributes.put(name, new Attribute.Int(s.integer(name, 0)));
-    }
-    attributes.put("local_window_size", new Attribute.Int(s.integer("local_window_size", -1)));
-    attributes.put("scale", new Attribute.Real(s.real("scale", 0)));
-    attributes.put("softcap", new Attribute.Real(s.real("softcap", 0)));
-    Compose c = new Compose(s);
-    Shape q = s.shape(0);
-    Dim heads = Dim.of(s.integer("kv_num_heads", 1));
-    Dim size = s.shape(1).dim(2).dividedBy(heads);
-    Dim past = s.has(3) ? s.shape(3).dim(2) : Dim.ZERO;
-    Dim total = s.sizes(6, "total sequence length").getFirst();
-    Shape present = new Shape(List.of(q.dim(0), heads, past.max(total), size));
-    for (int part = 0; part < 3; part++) {
-      if (s.wants(part)) {
-        attributes.put("part", new Attribute.Int(part));
-        Shape shape = part == 0 ? q : present;
-        c.output(part, c.host("GroupQueryAttention", attributes, s.type(0), shape));
-      }
-    }
   }
 
   // Rotary embeddings.
@@ -347,11 +345,11 @@ final class AttentionRules {
     // The tables are [b, s, size / 2] by now: the same for every head.
     cos = c.reshape(cos, cos.shape().dim(0), Dim.ONE, cos.shape().dim(1), cos.shape().dim(2));
     sin = c.reshape(sin, sin.shape().dim(0), Dim.ONE, sin.shape().dim(1), sin.shape().dim(2));
-    Value turned = turned(s, c, split, cos, sin);
+    Value turned = turned(c, split, cos, sin, s.integer("interleaved", 0) != 0);
     c.output(0, three ? flat(c, turned) : turned);
   }
 
-  private static Value embedded(Compose c, Value table, Value places) {
+  static Value embedded(Compose c, Value table, Value places) {
     List<Dim> dims = new ArrayList<>(places.shape().dims());
     dims.add(table.shape().dim(1));
     Map<String, Attribute> axis = Map.of("axis", new Attribute.Int(0));
@@ -359,13 +357,12 @@ final class AttentionRules {
   }
 
   /** Pairs {@code (x, y)} become {@code (x·cos - y·sin, x·sin + y·cos)}. */
-  private static Value turned(Site s, Compose c, Value x, Value cos, Value sin) {
+  static Value turned(Compose c, Value x, Value cos, Value sin, boolean interleaved) {
     Shape shape = x.shape();
     Dim half = cos.shape().dim(3);
     Dim turned = half.times(Dim.of(2));
     Value head = shape.dim(3).equals(turned) ? x : c.slice(x, 3, Dim.ZERO, turned);
     Shape part = new Shape(List.of(shape.dim(0), shape.dim(1), shape.dim(2), half));
-    boolean interleaved = s.integer("interleaved", 0) != 0;
     Value first;
     Value second;
     if (interleaved) {

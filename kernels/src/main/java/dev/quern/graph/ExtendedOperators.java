@@ -36,7 +36,7 @@ final class ExtendedOperators {
     t.row("SimplifiedLayerNormalization", REAL, 2, 2, ContribRules::simplifiedLayerNorm);
     t.row(MS + "Attention", REAL, 2, 7, AttentionRules::packed);
     t.row(MS + "MultiHeadAttention", REAL, 1, 10, AttentionRules::multiHead);
-    t.row(MS + "GroupQueryAttention", REAL, 1, 14, AttentionRules::grouped);
+    t.row(MS + "GroupQueryAttention", REAL, 1, 14, GroupedAttention::rule);
     t.row(MS + "RotaryEmbedding", REAL, 4, 4, AttentionRules::rotary);
     t.row(MS + "SkipLayerNormalization", REAL, 3, 5, ContribRules::skipLayerNorm);
     t.row(

@@ -234,6 +234,12 @@ final class MathRules {
     if (s.contents(0).isPresent() && reduceContents(s, op, result)) {
       return;
     }
+    if (op.equals("ReduceSum")
+        && axes.size() == 1
+        && (s.type(0) == DataType.INT32 || s.type(0) == DataType.INT64)) {
+      sumWhole(s, axes.getFirst().intValue(), result);
+      return;
+    }
     s.node(
         0,
         "",
@@ -243,6 +249,23 @@ final class MathRules {
             "axes", new Attribute.Ints(axes), "keepdims", new Attribute.Int(keep ? 1 : 0)),
         s.type(0),
         result);
+  }
+
+  /** A sum of whole numbers is the last of the sums so far, one behind all of an axis. */
+  private static void sumWhole(Site s, int axis, Shape result) {
+    Compose c = new Compose(s);
+    Value x = c.input(0);
+    List<Dim> dims = new ArrayList<>(x.shape().dims());
+    dims.set(axis, Dim.ONE);
+    Value none = c.expand(c.constant(Constants.scalar("", x.type(), 0)), new Shape(dims));
+    Value all = c.concat(axis, List.of(x, none));
+    Map<String, Attribute> attributes =
+        GraphImporter.attributes(
+            "axis", new Attribute.Int(axis),
+            "exclusive", new Attribute.Int(1),
+            "reverse", new Attribute.Int(0));
+    Value sums = c.host("CumSum", List.of(all), attributes, x.type(), all.shape());
+    c.output(0, c.reshape(c.slice(sums, axis, x.shape().dim(axis), Dim.ONE), result));
   }
 
   private static boolean reduceContents(Site s, String op, Shape result) {

@@ -49,7 +49,6 @@ final class HostKernels {
     kernels.put("RNN", call -> new RecurrentKernel(call, 1).run());
     kernels.put("GRU", call -> new RecurrentKernel(call, 3).run());
     kernels.put("LSTM", call -> new RecurrentKernel(call, 4).run());
-    kernels.put("GroupQueryAttention", GroupedAttentionKernel::run);
     Map<String, ReferenceKernels.Kernel> named = new LinkedHashMap<>();
     kernels.forEach((name, kernel) -> named.put(Node.HOST + "." + name, kernel));
     return named;

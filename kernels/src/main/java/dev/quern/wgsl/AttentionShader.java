@@ -3,6 +3,7 @@ package dev.quern.wgsl;
 import dev.quern.kernel.AttentionKernel;
 import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec.Attention;
+import dev.quern.schedule.GpuSchedules;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -44,7 +45,7 @@ final class AttentionShader {
   private AttentionShader(Shader.Builder shader, Attention spec) {
     this.spec = spec;
     int each = spec.depth() + spec.depthV();
-    int fitting = Shader.Limits.WORKGROUP_BYTES / 4 / each;
+    int fitting = GpuSchedules.WORKGROUP_BYTES / 4 / each;
     tile = Math.min(16, fitting / KEYS * KEYS);
     q = shader.read("q", Type.VEC4F, AttentionKernel.Q);
     k = shader.read("k", Type.VEC4F, AttentionKernel.K);

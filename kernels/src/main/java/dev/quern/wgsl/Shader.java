@@ -1,5 +1,6 @@
 package dev.quern.wgsl;
 
+import dev.quern.schedule.GpuSchedules;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
@@ -214,7 +215,7 @@ public record Shader(
       out.append("  @builtin(workgroup_id) group_id: vec3<u32>,\n");
       out.append("  @builtin(num_workgroups) groups: vec3<u32>,\n) {\n");
       out.append(body).append("}\n");
-      if (workgroupBytes > Limits.WORKGROUP_BYTES) {
+      if (workgroupBytes > GpuSchedules.WORKGROUP_BYTES) {
         throw new ShaderException(
             title + " needs " + workgroupBytes + " bytes of workgroup memory");
       }
@@ -232,9 +233,6 @@ public record Shader(
   static final class Limits {
     /** Workgroups along one dimension. */
     static final long GROUPS = 65535;
-
-    static final int INVOCATIONS = 128;
-    static final int WORKGROUP_BYTES = 16384;
 
     private Limits() {}
   }

@@ -5,6 +5,7 @@ import dev.quern.kernel.GatherKernel;
 import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.MatmulKernel;
+import dev.quern.schedule.GpuSchedules;
 import dev.quern.schedule.RowBucket;
 import dev.quern.schedule.Schedule;
 

@@ -19,7 +19,7 @@ import dev.quern.reference.Tensors;
 import dev.quern.runtime.JavetMachine;
 import dev.quern.runtime.Limits;
 import dev.quern.runtime.ModelRunner;
-import dev.quern.wgsl.GpuSchedules;
+import dev.quern.schedule.GpuSchedules;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,6 +52,8 @@ class ArchitecturesTest {
     BART_DECODER(TextNets::bartDecoder, 2, 2, "a triangle by Trilu; then an encoder's states"),
     LLAMA(
         TextNets::llama, 1, 1, "queries and keys turned, keys shared by heads, an MLP with a gate"),
+    LLAMA_GROUPED(
+        TextNets::llamaGrouped, 1, 1, "GroupQueryAttention with a past and lengths of the mask"),
     WHISPER_ENCODER(TextNets::whisperEncoder, 1, 1, "convolutions over time before it"),
     LSTM(TextNets::lstm, 0, 0, "both directions, a known number of steps"),
     GRU(TextNets::gru, 0, 0, "reset after the product, a known number of steps"),

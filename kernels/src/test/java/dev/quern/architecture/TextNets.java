@@ -267,6 +267,56 @@ final class TextNets {
     return n.give(n.add(x, n.op("MatMul", List.of(n.mul(gate, up), n.weights(64, WIDTH)))));
   }
 
+  /**
+   * A decoder as ONNX Runtime's generator writes it: one operator turns queries and keys, takes the
+   * past and counts by lengths, which come from the padding mask.
+   */
+  static Net llamaGrouped() {
+    Net n = new Net(22);
+    int depth = 16;
+    int width = HEADS * depth;
+    int keyWidth = 2 * depth;
+    int past = 5;
+    String ids =
+        n.input("input_ids", Tensors.indices(1, WORDS, 1, 2), "batch_size", "sequence_length");
+    long[] all = {1, 1, 1, 1, 1, 1, 1};
+    String mask =
+        n.input("attention_mask", Tensor.of(all, 1, 7), "batch_size", "total_sequence_length");
+    List<String> given = new ArrayList<>();
+    for (String name : List.of("past_key_values.0.key", "past_key_values.0.value")) {
+      Tensor before = Tensors.random(name.length(), DataType.FLOAT, 1, 2, past, depth);
+      String[] dims = {"batch_size", "2", "past_sequence_length", Integer.toString(depth)};
+      given.add(n.input(name, before, dims));
+    }
+    String keys = n.op("ReduceSum", List.of(mask, n.longs(1)), "keepdims", 1L);
+    String lengths = n.op("Cast", List.of(n.op("Sub", List.of(keys, n.longs(1)))), "to", 6L);
+    String total = n.op("Cast", List.of(n.size(mask, 1)), "to", 6L);
+    String x = n.op("Gather", List.of(n.weights(WORDS, width), ids));
+    String normed = n.rootMeanSquareNorm(x, width);
+    List<String> inputs = new ArrayList<>();
+    inputs.add(n.op("MatMul", List.of(normed, n.weights(width, width))));
+    inputs.add(n.op("MatMul", List.of(normed, n.weights(width, keyWidth))));
+    inputs.add(n.op("MatMul", List.of(normed, n.weights(width, keyWidth))));
+    inputs.addAll(given);
+    inputs.addAll(List.of(lengths, total, n.weights(12, depth / 2), n.weights(12, depth / 2)));
+    List<String> attended =
+        n.ops(
+            "com.microsoft.GroupQueryAttention",
+            3,
+            inputs,
+            "num_heads",
+            (long) HEADS,
+            "kv_num_heads",
+            2L,
+            "do_rotary",
+            1L);
+    x = n.add(x, n.op("MatMul", List.of(attended.get(0), n.weights(width, width))));
+    String gate = n.silu(n.op("MatMul", List.of(x, n.weights(width, 64))));
+    String up = n.op("MatMul", List.of(x, n.weights(width, 64)));
+    x = n.add(x, n.op("MatMul", List.of(n.mul(gate, up), n.weights(64, width))));
+    return n.give(x, attended.get(1), attended.get(2));
+  }
+
   private static String turned(Net n, String x, String cos, String sin) {
     String first = n.op("Slice", List.of(x, n.longs(0), n.longs(DEPTH / 2), n.longs(3)));
     String second = n.op("Slice", List.of(x, n.longs(DEPTH / 2), n.longs(DEPTH), n.longs(3)));

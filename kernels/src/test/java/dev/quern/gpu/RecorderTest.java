@@ -12,7 +12,7 @@ import dev.quern.onnx.OnnxReader;
 import dev.quern.plan.Activation;
 import dev.quern.plan.Plan;
 import dev.quern.plan.Planner;
-import dev.quern.wgsl.GpuSchedules;
+import dev.quern.schedule.GpuSchedules;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -19,7 +19,7 @@ import dev.quern.onnx.OnnxTensor;
 import dev.quern.plan.Plan;
 import dev.quern.plan.PlanException;
 import dev.quern.plan.Planner;
-import dev.quern.wgsl.GpuSchedules;
+import dev.quern.schedule.GpuSchedules;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -27,6 +27,7 @@ import dev.quern.plan.Work;
 import dev.quern.reference.Interpreter;
 import dev.quern.reference.Tensor;
 import dev.quern.reference.Tensors;
+import dev.quern.schedule.GpuSchedules;
 import dev.quern.schedule.Schedule;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

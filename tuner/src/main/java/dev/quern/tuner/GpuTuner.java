@@ -1,9 +1,9 @@
 package dev.quern.tuner;
 
 import dev.quern.runtime.TunableModel;
+import dev.quern.schedule.GpuSchedules;
 import dev.quern.schedule.RowBucket;
 import dev.quern.schedule.Schedule;
-import dev.quern.wgsl.GpuSchedules;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.quern.runtime.TunableModel;
+import dev.quern.schedule.GpuSchedules;
 import dev.quern.schedule.RowBucket;
 import dev.quern.schedule.Schedule;
-import dev.quern.wgsl.GpuSchedules;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToDoubleFunction;

@@ -3,7 +3,6 @@ package dev.quern.bridge;
 import dev.quern.gpu.Recorder;
 import dev.quern.gpu.ShaderCache;
 import dev.quern.kernel.KernelException;
-import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.MatmulKernel;
 import dev.quern.plan.Step;
 import dev.quern.runtime.TunableModel;
@@ -15,8 +14,6 @@ import dev.quern.tuner.GpuTuner;
 import dev.quern.tuner.RecordBook;
 import dev.quern.tuner.RecordException;
 import dev.quern.tuner.TuningRecord;
-import dev.quern.wgsl.Shader;
-import dev.quern.wgsl.Shaders;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -131,19 +128,8 @@ final class GpuTuning {
   /** The next problem of the check, laid into memory: a dispatch whose buffers are made from it. */
   Map<String, Object> problem() {
     laid = model.lay(trial.kernel(), trial.check().problem());
-    Shader.Sizes sizes =
-        new Shader.Sizes() {
-          @Override
-          public long arg(int index) {
-            return laid.arg(index);
-          }
-
-          @Override
-          public long items() {
-            return 1;
-          }
-        };
-    Recorder.Dispatching made = Recorder.dispatching(laid.spec(), sizes, shaders, trial.schedule());
+    Recorder.Dispatching made =
+        Recorder.dispatching(laid.spec(), laid::arg, shaders, trial.schedule());
     List<Object> bindings = new ArrayList<>();
     int result = 0;
     for (int arg : made.args()) {
@@ -191,15 +177,16 @@ final class GpuTuning {
   Map<String, Object> tiled(Map<String, Long> symbols, List<Long> onGpu) {
     List<Object> list = new ArrayList<>();
     for (long step : whole(onGpu)) {
-      if (steps.get((int) step).kernel() instanceof KernelSpec.Matmul matmul) {
-        long rows = Recorder.rows(steps.get((int) step), symbols);
-        RowBucket bucket = RowBucket.of(Math.max(1, rows));
-        Schedule chosen = tuner.schedule(matmul.signature(), bucket);
-        if (chosen != null && Shaders.isTiled(matmul, rows)) {
-          Map<String, Object> tiles = tiles((int) step, symbols, chosen);
-          tiles.put("step", (double) step);
-          list.add(tiles);
-        }
+      long rows = Recorder.tiledRows(steps.get((int) step), symbols);
+      if (rows == 0) {
+        continue;
+      }
+      String signature = steps.get((int) step).kernel().signature();
+      Schedule chosen = tuner.schedule(signature, RowBucket.of(rows));
+      if (chosen != null) {
+        Map<String, Object> tiles = tiles((int) step, symbols, chosen);
+        tiles.put("step", (double) step);
+        list.add(tiles);
       }
     }
     return Reply.object("dispatches", list);
@@ -232,22 +219,20 @@ final class GpuTuning {
     firsts.clear();
     Map<String, GpuTuner.Site> sites = new LinkedHashMap<>();
     for (long step : whole(onGpu)) {
-      if (steps.get((int) step).kernel() instanceof KernelSpec.Matmul matmul) {
-        TunableModel.Kernel kernel = kernels.get(matmul.signature());
-        long rows = Recorder.rows(steps.get((int) step), symbols);
-        if (kernel == null || rows < 1 || !Shaders.isTiled(matmul, rows)) {
-          continue;
-        }
-        RowBucket bucket = RowBucket.of(rows);
-        String key = key(kernel.signature(), bucket);
-        firsts.putIfAbsent(key, (int) step);
-        GpuTuner.Site known = sites.get(key);
-        sites.put(
-            key,
-            known == null
-                ? new GpuTuner.Site(kernel, bucket, rows, 1)
-                : new GpuTuner.Site(kernel, bucket, known.rows(), known.layers() + 1));
+      long rows = Recorder.tiledRows(steps.get((int) step), symbols);
+      TunableModel.Kernel kernel = kernels.get(steps.get((int) step).kernel().signature());
+      if (kernel == null || rows == 0) {
+        continue;
       }
+      RowBucket bucket = RowBucket.of(rows);
+      String key = key(kernel.signature(), bucket);
+      firsts.putIfAbsent(key, (int) step);
+      GpuTuner.Site known = sites.get(key);
+      sites.put(
+          key,
+          known == null
+              ? new GpuTuner.Site(kernel, bucket, rows, 1)
+              : new GpuTuner.Site(kernel, bucket, known.rows(), known.layers() + 1));
     }
     return new ArrayList<>(sites.values());
   }

@@ -1,7 +1,5 @@
-package dev.quern.wgsl;
+package dev.quern.schedule;
 
-import dev.quern.schedule.RowBucket;
-import dev.quern.schedule.Schedule;
 import dev.quern.schedule.Schedule.Order;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -13,6 +11,12 @@ import java.util.List;
  * steps in its memory; unroll, fma and order do not count.
  */
 public final class GpuSchedules {
+  /** Invocations of a workgroup that every adapter allows, one of the compatibility mode too. */
+  public static final int INVOCATIONS = 128;
+
+  /** The same of a workgroup's memory. */
+  public static final int WORKGROUP_BYTES = 16384;
+
   private static final int MOST_SUMS = 64;
 
   /**
@@ -69,11 +73,11 @@ public final class GpuSchedules {
       found.add("a tile keeps " + sums + " sums, more than " + MOST_SUMS);
     }
     int invocations = schedule.mc() / schedule.mr() * (schedule.nc() / schedule.nr());
-    if (invocations > Shader.Limits.INVOCATIONS) {
+    if (invocations > INVOCATIONS) {
       found.add("a workgroup has " + invocations + " invocations");
     }
     int bytes = 4 * schedule.kc() * (schedule.mc() + schedule.nc());
-    if (bytes > Shader.Limits.WORKGROUP_BYTES) {
+    if (bytes > WORKGROUP_BYTES) {
       found.add("tiles take " + bytes + " bytes of workgroup memory");
     }
     return found;
