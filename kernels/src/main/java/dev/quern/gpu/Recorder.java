@@ -20,7 +20,6 @@ import dev.quern.wgsl.Shader.Share;
 import dev.quern.wgsl.Shader.Splitting;
 import dev.quern.wgsl.Shaders;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -317,13 +316,14 @@ public final class Recorder {
 
   /** As few shares as there can be, about as large as each other. */
   private List<Share> shares(Splitting splitting) {
+    List<Share> shares = new ArrayList<>();
     if (splitting == null) {
-      return Collections.singletonList(null);
+      shares.add(null);
+      return shares;
     }
     long most = (limits.bindingBytes() - VECTOR) / splitting.unitBytes();
     long count = (splitting.units() + most - 1) / most;
     long each = (splitting.units() + count - 1) / count;
-    List<Share> shares = new ArrayList<>();
     for (long first = 0; first < splitting.units(); first += each) {
       shares.add(new Share(first, Math.min(each, splitting.units() - first)));
     }

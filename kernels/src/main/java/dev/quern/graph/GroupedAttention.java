@@ -116,7 +116,7 @@ final class GroupedAttention {
     long window = s.integer("local_window_size", -1);
     if (window > 0) {
       int distance = p.op(SUB, 1, 0);
-      hidden = p.op(OR, hidden, p.op(GREATER_EQUAL, distance, p.constant(I32, window)));
+      hidden = p.op(OR, hidden, p.op(GREATER_EQUAL, distance, p.constant(I32, (double) window)));
     }
     p.op(WHERE, hidden, p.constant(F32, AttentionRules.LOWEST), p.constant(F32, 0));
     return c.apply(p, key, query);
