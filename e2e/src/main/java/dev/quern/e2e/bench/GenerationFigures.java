@@ -48,6 +48,8 @@ public final class GenerationFigures {
     double bytes = (16 * layer + 2048.0 * 32_000) * 0.625;
     byte[] large = LlamaGraph.file(llama, new Noise(true));
     measure("Llama of 1.1 billion, int4", large, llama.vocabulary(), bytes, threads);
+    byte[] grouped = LlamaGraph.grouped(llama, new Noise(true));
+    measure("Llama with GroupQueryAttention, int4", grouped, llama.vocabulary(), bytes, threads);
   }
 
   /**

@@ -15,6 +15,7 @@ import dev.quern.e2e.models.LlamaGraph;
 import dev.quern.e2e.models.Translator;
 import dev.quern.e2e.oracle.Oracle;
 import dev.quern.onnx.DataType;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,6 +41,8 @@ class GenerationTest {
 
   /** Largest difference of a score; scores reach 12. */
   private static final float TOLERANCE = 1e-3f;
+
+  private static final DecoderGraph.Sizes LLAMA = new DecoderGraph.Sizes(2, 4, 2, 64, 96, 64, 64);
 
   /** Tokens that follow one another again and again; two of them are parts of characters. */
   private static final String ROUND = " green caf\u00e9 \ud83c\udf0d blue red";
@@ -320,13 +323,20 @@ class GenerationTest {
    */
   @Test
   void scoresOfALlamaAreThoseOfOnnxRuntime(@TempDir Path folder) throws Exception {
-    DecoderGraph.Sizes sizes = new DecoderGraph.Sizes(2, 4, 2, 64, 96, 64, 64);
-    byte[] bytes = LlamaGraph.file(sizes, GenerationTest::random);
+    holdsLlama(folder, LlamaGraph.file(LLAMA, GenerationTest::random));
+  }
+
+  @Test
+  void scoresOfAGroupedLlamaAreThoseOfOnnxRuntime(@TempDir Path folder) throws Exception {
+    holdsLlama(folder, LlamaGraph.grouped(LLAMA, GenerationTest::random));
+  }
+
+  private void holdsLlama(Path folder, byte[] bytes) throws IOException {
     Path file = Files.write(folder.resolve("llama.onnx"), bytes);
     try (Harness harness = Site.harness(TestBrowsers.get(kind), true);
         Harness.Loaded model = harness.session(file, Site.fixed());
         Oracle oracle = new Oracle(bytes)) {
-      Greedy kept = new Greedy(inputs -> held(model, oracle, inputs, 1e-4f), sizes);
+      Greedy kept = new Greedy(inputs -> held(model, oracle, inputs, 1e-4f), LLAMA);
       assertThat(kept.kept(List.of(7, 3, 4, 5, 6, 2, 3), 5)).hasSize(5);
     }
   }
