@@ -4,6 +4,8 @@ import dev.quern.graph.Dim;
 import dev.quern.graph.Graph;
 import dev.quern.graph.Value;
 import dev.quern.graph.passes.Passes;
+import dev.quern.plan.Lowerings;
+import dev.quern.plan.Plan;
 import dev.quern.plan.Planner;
 import dev.quern.reference.Interpreter;
 import dev.quern.reference.Tensor;
@@ -43,7 +45,7 @@ public final class WasmDevice implements Device {
     if (space == null) {
       space = Workspace.ofMany(machine, top);
     }
-    ModelRunner runner = ModelRunner.load(space, optimised, Planner.plan(optimised), limits);
+    ModelRunner runner = ModelRunner.load(space, optimised, plan(optimised), limits);
     return new Compiled() {
       @Override
       public Map<String, Tensor> run(Map<String, Tensor> inputs) {
@@ -55,6 +57,10 @@ public final class WasmDevice implements Device {
         runner.release();
       }
     };
+  }
+
+  private Plan plan(Graph graph) {
+    return Planner.plan(graph, Lowerings.all(), machine.features().sumsBytes());
   }
 
   private static boolean hasEmptyValue(Graph graph) {

@@ -41,7 +41,9 @@ public sealed interface KernelSpec {
 
   /**
    * {@code C = epilogue(A·B, extras)}, A {@code [batch, m, k]}, C {@code [batch, m, n]} f32. With
-   * weights of whole numbers A is i16 {@code [batch, m, 2·ceil(k/2)]}.
+   * weights of whole numbers A is i16 {@code [batch, m, 2·ceil(k/2)]}, or bytes {@code [batch, m,
+   * digits, 4·ceil(k/4)]}: how those are to be read is the machine's {@link
+   * dev.quern.schedule.ByteDot}.
    *
    * @param k depth, 0 where it is an argument
    * @param n width, 0 where it is an argument
@@ -174,7 +176,19 @@ public sealed interface KernelSpec {
     /** The same less the zero point, as i16, with a 0 behind an odd row: A of a product. */
     I16,
     /** i16 by the row's own largest magnitude, with a scale a row. */
-    ROWS
+    ROWS,
+    /** As U8 says, four bytes a step of a product: A of {@link WeightFormat.Kind#BYTES}. */
+    BYTES,
+    /**
+     * 16 bits by the row's own largest magnitude, with a scale a row; a row's upper bytes, then its
+     * lower ones: A of {@link WeightFormat.Kind#DIGITS}.
+     */
+    DIGITS;
+
+    /** Whether rows have scales of their own. */
+    public boolean byRows() {
+      return this == ROWS || this == DIGITS;
+    }
   }
 
   /** Quantises rows of f32. */

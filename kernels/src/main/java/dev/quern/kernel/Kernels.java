@@ -35,7 +35,7 @@ public final class Kernels {
         if (!problems.isEmpty()) {
           throw new KernelException(spec.signature() + ": " + problems.get(0));
         }
-        yield MatmulKernel.emit(module, name, matmul, schedule, fma);
+        yield MatmulKernel.emit(module, name, matmul, schedule, features);
       }
       case KernelSpec.Attention attention -> AttentionKernel.emit(module, name, attention, fma);
       case KernelSpec.Elementwise elementwise ->
@@ -43,7 +43,8 @@ public final class Kernels {
       case KernelSpec.Softmax softmax -> SoftmaxKernel.emit(module, name, softmax, fma);
       case KernelSpec.LayerNorm layerNorm -> LayerNormKernel.emit(module, name, layerNorm, fma);
       case KernelSpec.Range range -> QuantizeKernel.emitRange(module, name);
-      case KernelSpec.Quantize quantize -> QuantizeKernel.emit(module, name, quantize.to());
+      case KernelSpec.Quantize quantize ->
+          QuantizeKernel.emit(module, name, quantize.to(), features.bytes());
       case KernelSpec.QuantizeBlocks quantize ->
           BlockQuantizeKernel.emit(module, name, quantize, fma);
       case KernelSpec.IntegerMatmul product -> IntegerMatmulKernel.emit(module, name);

@@ -5,6 +5,8 @@ import static dev.quern.wasm.Opcode.*;
 import dev.quern.kernel.KernelSpec.Layout;
 import dev.quern.kernel.KernelSpec.Matmul;
 import dev.quern.kernel.TileCode.Stride;
+import dev.quern.schedule.ByteDot;
+import dev.quern.schedule.Features;
 import dev.quern.schedule.Schedule;
 import dev.quern.wasm.Code;
 import dev.quern.wasm.Function;
@@ -62,9 +64,13 @@ public final class MatmulKernel {
 
   /**
    * In the place of K, which packed weights do not need. Of f16: 0 if all weights are finite. Of
-   * blocks whose A may be quantised: the address of A as {@link BlockQuantizeKernel} leaves it.
+   * blocks whose A may be quantised: the address of A as {@link BlockQuantizeKernel} leaves it. Of
+   * bytes: the address of the sums of B's columns.
    */
   public static final int FACT = K;
+
+  /** In the place of N, of bytes: the address of A's scale and zero point, two f32. */
+  public static final int RANGE = N;
 
   private static final int FIRST_BLOCK = 1;
   private static final int LAST_BLOCK = 2;
@@ -89,7 +95,7 @@ public final class MatmulKernel {
 
   private final boolean widened;
   private final boolean quantised;
-  private final boolean relaxed;
+  private final Features features;
   private final boolean blocked;
   private final int steps;
   private final int kc;
@@ -99,7 +105,7 @@ public final class MatmulKernel {
   private final MatmulEpilogue epilogue;
 
   private MatmulKernel(
-      WasmModule.Builder module, String name, Matmul spec, Schedule schedule, boolean relaxed) {
+      WasmModule.Builder module, String name, Matmul spec, Schedule schedule, Features features) {
     this.module = module;
     this.name = name;
     this.spec = spec;
@@ -109,10 +115,14 @@ public final class MatmulKernel {
     this.direct = spec.format().isDirect(schedule.mr());
     this.widened = spec.format().isNarrow() && !direct;
     this.quantised = direct && spec.format().quantised();
-    this.relaxed = relaxed;
+    this.features = features;
+    if (spec.format().isBytes() && !features.sumsBytes()) {
+      throw new KernelException(spec.signature() + ": this machine does not sum bytes");
+    }
     this.panel = spec.format().panelBytes(spec.k());
     this.kc = widened ? widenedDepth(spec.format(), spec.k(), schedule.kc()) : schedule.kc();
-    this.blocked = packed && !direct && kc < steps;
+    // Sums of two digits have no place to wait in.
+    this.blocked = packed && !direct && kc < steps && spec.format().digits() == 1;
     this.epilogue =
         spec.epilogue() == null ? null : new MatmulEpilogue(module, name, spec, schedule.fma());
   }
@@ -163,8 +173,8 @@ public final class MatmulKernel {
 
   /** Adds the kernel to a module. */
   static Function emit(
-      WasmModule.Builder module, String name, Matmul spec, Schedule schedule, boolean relaxed) {
-    MatmulKernel kernel = new MatmulKernel(module, name, spec, schedule, relaxed);
+      WasmModule.Builder module, String name, Matmul spec, Schedule schedule, Features features) {
+    MatmulKernel kernel = new MatmulKernel(module, name, spec, schedule, features);
     if (kernel.widened) {
       kernel.widen =
           module.function(
@@ -264,7 +274,7 @@ public final class MatmulKernel {
       Stride aRow;
       Stride bStep;
       if (packed) {
-        aRow = Stride.of(quantised ? leftRow() : steps * 4L);
+        aRow = Stride.of(leftRow());
         bStep = Stride.of(widened ? 16 : spec.format().stepBytes());
         cRow = Stride.of(spec.n() * 4L);
       } else {
@@ -274,9 +284,9 @@ public final class MatmulKernel {
       }
       if (blocked) {
         code.get(phase).i32(FIRST_BLOCK).op(I32_AND);
-        code.ifElse(tile::clear, this::load);
+        code.ifElse(this::clear, this::load);
       } else {
-        tile.clear();
+        clear();
       }
       if (direct) {
         multiply(aRow.known());
@@ -306,12 +316,34 @@ public final class MatmulKernel {
       }
     }
 
+    private void clear() {
+      if (!spec.format().isBytes()) {
+        tile.clear();
+        return;
+      }
+      boolean signed = features.bytes() == ByteDot.SIGNED;
+      Local factor = code.local(ValueType.V128, "zero");
+      if (spec.format().kind() == WeightFormat.Kind.BYTES) {
+        code.i32(signed ? 128 : 0).get(step).mem(I32_LOAD, StepRecord.arg(RANGE));
+        code.mem(F32_LOAD, 4).op(I32_TRUNC_SAT_F32_S, I32_SUB, I32X4_SPLAT).set(factor);
+      } else if (signed) {
+        factor = null;
+      } else {
+        code.i32x4(-128).set(factor);
+      }
+      Local sums = code.local(ValueType.I32, "sums");
+      code.get(step).mem(I32_LOAD, StepRecord.arg(FACT)).get(code.parameter(5));
+      code.i32(2).op(I32_SHL, I32_ADD).set(sums);
+      tile.clear(factor, sums);
+    }
+
     /** Sums along all of k, with weights that are made f32 in registers or stay whole. */
     private void multiply(long aRow) {
       Local a = code.parameter(1);
       Local b = code.parameter(2);
       if (quantised) {
-        BlockCode.quantised(tile, spec.format(), a, aRow, b, panel, spec.k(), relaxed);
+        BlockCode.quantised(
+            tile, spec.format(), a, aRow, b, panel, spec.k(), features.relaxedSimd());
       } else if (spec.format().kind() == WeightFormat.Kind.BLOCKS) {
         BlockCode.multiply(tile, spec.format(), a, aRow, b, panel, spec.k());
       } else {
@@ -409,8 +441,11 @@ public final class MatmulKernel {
     void emit(int row, Local pointer, long offset);
   }
 
-  /** Bytes of a row of a quantised A. */
+  /** Bytes of a row of A. */
   private long leftRow() {
+    if (!quantised) {
+      return spec.format().rowBytes(spec.k());
+    }
     int block = spec.format().block();
     return (long) blocks(spec.k(), block) * BlockCode.leftBytes(block);
   }
@@ -650,7 +685,7 @@ public final class MatmulKernel {
         if (blocked) {
           code.get(kBlock).op(I32_ADD);
         }
-        code.i32(2).op(I32_SHL, I32_ADD);
+        code.i32(1 + spec.format().digits()).op(I32_SHL, I32_ADD);
       }
       if (widened) {
         code.get(code.parameter(3));

@@ -3,6 +3,7 @@ package dev.quern.kernel;
 import static dev.quern.wasm.Opcode.*;
 
 import dev.quern.kernel.KernelSpec.Quantised;
+import dev.quern.schedule.ByteDot;
 import dev.quern.wasm.Code;
 import dev.quern.wasm.Function;
 import dev.quern.wasm.Local;
@@ -41,6 +42,7 @@ public final class QuantizeKernel {
 
   private final Code code;
   private final Quantised to;
+  private final boolean signed;
   private final Local x;
   private final Local y;
   private final Local columns;
@@ -48,10 +50,18 @@ public final class QuantizeKernel {
   private final Local least;
   private final Local most;
   private final Local zeros;
+  private final Local eight;
 
-  private QuantizeKernel(Code code, Quantised to) {
+  /** Where lower digits go. */
+  private final Local lower;
+
+  /** Whether a number becomes a byte by the range of the tensor. */
+  private final boolean bytes;
+
+  private QuantizeKernel(Code code, Quantised to, ByteDot bytes) {
     this.code = code;
     this.to = to;
+    signed = bytes == ByteDot.SIGNED;
     x = code.local(ValueType.I32, "x");
     y = code.local(ValueType.I32, "y");
     columns = Rows.argument(code, COLUMNS, "columns");
@@ -59,7 +69,13 @@ public final class QuantizeKernel {
     least = code.local(ValueType.V128, "least");
     most = code.local(ValueType.V128, "most");
     zeros = code.local(ValueType.V128, "zeros");
+    eight = code.local(ValueType.V128, "eight");
+    lower = code.local(ValueType.I32, "lower");
+    this.bytes = to == Quantised.U8 || to == Quantised.BYTES;
   }
+
+  /** The largest magnitude of two digits, for {@link #MOST}: 127 · 256 + 127. */
+  public static final int TWO_DIGITS = 32639;
 
   /**
    * The largest magnitude of i16 whose products with 8 bits can be summed k times in i32, for
@@ -123,14 +139,14 @@ public final class QuantizeKernel {
     Rows.fold(code, vector, largest ? F32_MAX : F32_MIN);
   }
 
-  static Function emit(WasmModule.Builder module, String name, Quantised to) {
+  static Function emit(WasmModule.Builder module, String name, Quantised to, ByteDot bytes) {
     return module.function(
         name,
         Kernels.TYPE,
         Kernels.PARAMETERS,
         code -> {
-          QuantizeKernel kernel = new QuantizeKernel(code, to);
-          if (to == Quantised.ROWS) {
+          QuantizeKernel kernel = new QuantizeKernel(code, to, bytes);
+          if (to.byRows()) {
             Rows.items(
                 code,
                 () -> {
@@ -184,7 +200,11 @@ public final class QuantizeKernel {
     code.get(step).op(F32X4_SPLAT).set(scale);
     code.f32(0).get(zero).op(F32_SUB, F32X4_SPLAT).set(least);
     code.f32(255).get(zero).op(F32_SUB, F32X4_SPLAT).set(most);
-    code.get(zero).op(I32_TRUNC_SAT_F32_S, I32X4_SPLAT).set(zeros);
+    code.get(zero).op(I32_TRUNC_SAT_F32_S);
+    if (to == Quantised.BYTES && signed) {
+      code.i32(128).op(I32_SUB);
+    }
+    code.op(I32X4_SPLAT).set(zeros);
   }
 
   /** The scale of a row: its largest magnitude becomes {@link #MOST}. */
@@ -216,12 +236,26 @@ public final class QuantizeKernel {
   private void start() {
     startX();
     Rows.arg(code, Y).get(code.parameter(1));
-    if (to == Quantised.U8) {
-      code.get(columns).op(I32_MUL, I32_ADD).set(y);
-    } else {
-      code.get(columns).i32(1).op(I32_ADD).i32(-2).op(I32_AND, I32_MUL);
-      code.i32(1).op(I32_SHL, I32_ADD).set(y);
+    switch (to) {
+      case U8 -> code.get(columns);
+      case BYTES, DIGITS -> padded();
+      default -> code.get(columns).i32(1).op(I32_ADD).i32(-2).op(I32_AND);
     }
+    code.op(I32_MUL);
+    if (!bytes) {
+      code.i32(1).op(I32_SHL);
+    }
+    code.op(I32_ADD).set(y);
+    if (to == Quantised.DIGITS) {
+      code.get(y);
+      padded();
+      code.op(I32_ADD).set(lower);
+    }
+  }
+
+  /** Leaves the bytes of a row of whole steps of four. */
+  private void padded() {
+    code.get(columns).i32(3).op(I32_ADD).i32(-4).op(I32_AND);
   }
 
   /** Four whole numbers of the vector on the stack. */
@@ -231,14 +265,40 @@ public final class QuantizeKernel {
     Local value = code.local(ValueType.V128, "quotient");
     code.set(value).get(least).get(value).op(F32X4_PMAX).set(value);
     code.get(value).get(most).op(F32X4_PMIN, I32X4_TRUNC_SAT_F32X4_S);
-    if (to == Quantised.U8) {
+    if (bytes) {
       code.get(zeros).op(I32X4_ADD);
     }
   }
 
+  /** Makes bytes of the eight i16 on the stack, in the lower half. */
+  private void narrowed(boolean signed) {
+    code.set(eight).get(eight).get(eight);
+    code.op(signed ? I8X16_NARROW_I16X8_S : I8X16_NARROW_I16X8_U);
+  }
+
+  /** Stores the upper and the lower bytes of eight i16 that are on the stack. */
+  private void digits() {
+    Local numbers = code.local(ValueType.V128, "numbers");
+    if (signed) {
+      // The lower byte counts from -128 to 127, and the upper one makes up for it.
+      code.set(numbers).get(y).get(numbers).i32x4(0x00800080).op(I16X8_ADD);
+      code.i32(8).op(I16X8_SHR_S);
+      narrowed(true);
+      code.mem(V128_STORE64_LANE, 0, 0);
+      code.get(lower).get(numbers).i32(8).op(I16X8_SHL).i32(8).op(I16X8_SHR_S);
+    } else {
+      code.i32x4(0x80008000).op(V128_XOR).set(numbers);
+      code.get(y).get(numbers).i32(8).op(I16X8_SHR_U);
+      narrowed(false);
+      code.mem(V128_STORE64_LANE, 0, 0);
+      code.get(lower).get(numbers).i32x4(0x00ff00ff).op(V128_AND);
+    }
+    narrowed(signed);
+    code.mem(V128_STORE64_LANE, 0, 0);
+  }
+
   private void row() {
     Local left = code.local(ValueType.I32, "left");
-    boolean bytes = to == Quantised.U8;
     code.get(columns).i32(3).op(I32_SHR_U).set(left);
     Rows.times(
         code,
@@ -246,18 +306,23 @@ public final class QuantizeKernel {
         List.of(x),
         32,
         () -> {
-          code.get(y).get(x).mem(V128_LOAD, 0);
+          if (to != Quantised.DIGITS) {
+            code.get(y);
+          }
+          code.get(x).mem(V128_LOAD, 0);
           quantised();
           code.get(x).mem(V128_LOAD, 16);
           quantised();
           code.op(I16X8_NARROW_I32X4_S);
-          if (bytes) {
-            Local eight = code.local(ValueType.V128, "eight");
-            code.tee(eight).get(eight).op(I8X16_NARROW_I16X8_U).mem(V128_STORE64_LANE, 0, 0);
+          if (to == Quantised.DIGITS) {
+            digits();
+            code.increase(y, 8).increase(lower, 8);
+          } else if (bytes) {
+            narrowed(to == Quantised.BYTES && signed);
+            code.mem(V128_STORE64_LANE, 0, 0).increase(y, 8);
           } else {
-            code.mem(V128_STORE, 0);
+            code.mem(V128_STORE, 0).increase(y, 16);
           }
-          code.increase(y, bytes ? 8 : 16);
         });
     code.get(columns).i32(7).op(I32_AND).set(left);
     Rows.times(
@@ -266,12 +331,22 @@ public final class QuantizeKernel {
         List.of(x),
         4,
         () -> {
+          if (to == Quantised.DIGITS) {
+            Local number = code.local(ValueType.I32, "number");
+            code.get(x).mem(V128_LOAD32_ZERO, 0);
+            quantised();
+            code.lane(I32X4_EXTRACT_LANE, 0).i32(signed ? 0 : 0x8000).op(I32_ADD).set(number);
+            code.get(y).get(number).i32(signed ? 128 : 0).op(I32_ADD).i32(8).op(I32_SHR_S);
+            code.mem(I32_STORE8, 0).get(lower).get(number).mem(I32_STORE8, 0);
+            code.increase(y, 1).increase(lower, 1);
+            return;
+          }
           code.get(y).get(x).mem(V128_LOAD32_ZERO, 0);
           quantised();
           code.lane(I32X4_EXTRACT_LANE, 0).mem(bytes ? I32_STORE8 : I32_STORE16, 0);
           code.increase(y, bytes ? 1 : 2);
         });
-    if (!bytes) {
+    if (to == Quantised.I16 || to == Quantised.ROWS) {
       code.get(columns).i32(1).op(I32_AND);
       code.if_(() -> code.get(y).i32(0).mem(I32_STORE16, 0));
     }

@@ -33,6 +33,10 @@ final class TileCode {
 
   private final Code code;
   private final int rows;
+
+  /** Whether it has one row of sums, so that a vector of B is used once. */
+  private final boolean single;
+
   private final int vectors;
   private final WeightFormat format;
   private final boolean fma;
@@ -57,12 +61,13 @@ final class TileCode {
     this.format = format;
     this.fma = fma;
     this.load = format == WeightFormat.I8 ? V128_LOAD8X8_S : V128_LOAD;
-    for (int r = 0; r < rows; r++) {
+    for (int r = 0; r < rows * format.digits(); r++) {
       for (int j = 0; j < vectors; j++) {
         accumulators.add(code.local(ValueType.V128, "c" + r + "_" + j));
       }
     }
-    for (int j = 0; j < (rows == 1 ? 1 : vectors); j++) {
+    single = rows * format.digits() == 1;
+    for (int j = 0; j < (single ? 1 : vectors); j++) {
       panels.add(code.local(ValueType.V128, "b_" + j));
     }
     splat = code.local(ValueType.V128, "a_s");
@@ -80,6 +85,7 @@ final class TileCode {
     return vectors;
   }
 
+  /** The sums of a row; those of lower digits stand behind the last row. */
   Local accumulator(int row, int vector) {
     return accumulators.get(row * vectors + vector);
   }
@@ -88,6 +94,26 @@ final class TileCode {
   void clear() {
     for (Local accumulator : accumulators) {
       code.f32x4(0).set(accumulator);
+    }
+  }
+
+  /**
+   * Sets the accumulators of bytes to the sums of B's columns, times a number, so that A's distance
+   * from its zero point is taken out of them; those of lower digits to zero.
+   *
+   * @param factor i32 in four lanes, or null for none
+   * @param sums address of the sums of the tile's columns
+   */
+  void clear(Local factor, Local sums) {
+    for (int i = 0; i < accumulators.size(); i++) {
+      if (factor == null || i >= rows * vectors) {
+        code.i32x4(0);
+      } else if (i < vectors) {
+        code.get(sums).mem(V128_LOAD, 16L * i).get(factor).op(I32X4_MUL);
+      } else {
+        code.get(accumulators.get(i % vectors));
+      }
+      code.set(accumulators.get(i));
     }
   }
 
@@ -167,14 +193,14 @@ final class TileCode {
   private void steps(
       List<Local> aRows, Stride aRow, Local b, Stride bStep, long bVector, int count) {
     for (int u = 0; u < count; u++) {
-      for (int j = 0; j < vectors && rows > 1; j++) {
-        long offset = j * bVector + (bStep.isKnown() ? u * bStep.known() : 0);
-        code.get(b).mem(load, offset).set(panels.get(j));
+      long step = bStep.isKnown() ? u * bStep.known() : 0;
+      for (int j = 0; j < vectors && !single; j++) {
+        code.get(b).mem(load, j * bVector + step).set(panels.get(j));
       }
-      for (int r = 0; r < rows; r++) {
+      for (int r = 0; r < rows * format.digits(); r++) {
         Local pointer = aRow.isKnown() ? aRows.get(0) : aRows.get(r);
-        long offset = 4L * u + (aRow.isKnown() ? r * aRow.known() : 0);
-        if (vectors == 1 && rows > 1) {
+        long offset = 4L * u + (aRow.isKnown() ? rowOffset(r, aRow.known()) : 0);
+        if (vectors == 1 && !single) {
           accumulate(
               accumulator(r, 0),
               () -> code.get(pointer).mem(V128_LOAD32_SPLAT, offset),
@@ -183,12 +209,11 @@ final class TileCode {
         }
         code.get(pointer).mem(V128_LOAD32_SPLAT, offset).set(splat);
         for (int j = 0; j < vectors; j++) {
-          if (rows == 1) {
+          if (single) {
             // Nothing else multiplies it: one register serves all panels.
-            long at = j * bVector + (bStep.isKnown() ? u * bStep.known() : 0);
-            code.get(b).mem(load, at).set(panels.get(0));
+            code.get(b).mem(load, j * bVector + step).set(panels.get(0));
           }
-          accumulate(accumulator(r, j), () -> code.get(splat), panels.get(rows == 1 ? 0 : j));
+          accumulate(accumulator(r, j), () -> code.get(splat), panels.get(single ? 0 : j));
         }
       }
       if (!bStep.isKnown()) {
@@ -203,9 +228,18 @@ final class TileCode {
     }
   }
 
+  /** Bytes from A's first row of bytes to one of a row's digits. */
+  private long rowOffset(int row, long aRow) {
+    return row % rows * aRow + row / rows * (aRow / format.digits());
+  }
+
   /** {@code accumulator += a·b}, a being what is left on the stack. */
   void accumulate(Local accumulator, Runnable a, Local b) {
-    if (format.isWhole()) {
+    if (format.isBytes()) {
+      code.get(b);
+      a.run();
+      code.get(accumulator).op(I32X4_RELAXED_DOT_I8X16_I7X16_ADD_S).set(accumulator);
+    } else if (format.isWhole()) {
       a.run();
       code.get(b).op(I32X4_DOT_I16X8_S);
       code.get(accumulator).op(I32X4_ADD).set(accumulator);
@@ -221,10 +255,16 @@ final class TileCode {
 
   /** Makes sums of whole numbers f32. */
   void finish() {
-    if (format.isWhole()) {
-      for (Local accumulator : accumulators) {
-        code.get(accumulator).op(F32X4_CONVERT_I32X4_S).set(accumulator);
+    if (!format.isWhole()) {
+      return;
+    }
+    for (int i = 0; i < rows * vectors; i++) {
+      code.get(accumulators.get(i)).op(F32X4_CONVERT_I32X4_S);
+      if (format.digits() > 1) {
+        code.f32x4(256).op(F32X4_MUL);
+        code.get(accumulators.get(rows * vectors + i)).op(F32X4_CONVERT_I32X4_S, F32X4_ADD);
       }
+      code.set(accumulators.get(i));
     }
   }
 

@@ -2,7 +2,7 @@ package dev.quern.kernel;
 
 /**
  * How the numbers of packed weights are stored. Panels of four columns are {@code [n/4][steps][4]}:
- * a step holds one or two neighbouring k of each column, so that it always goes with 32 bits of a
+ * a step holds up to four neighbouring k of each column, so that it always goes with 32 bits of a
  * row of A. Of f16, two steps make one vector of 16 bytes (see {@link HalfCode}). Blocks lie {@code
  * [n/4][k/block]}, each with the scales of its four columns before its numbers and, if they have
  * any, their zero points behind (see {@link BlockCode}).
@@ -23,6 +23,10 @@ public record WeightFormat(Kind kind, int bits, int block, boolean zeros, boolea
     I8,
     /** i16, for weights of 8 bits whose zero point is not 0; A is i16, sums are i32. */
     I16,
+    /** i8, for machines that sum bytes; A is one byte a number, sums are i32. */
+    BYTES,
+    /** The same; A is two bytes a number, in rows of the upper ones and of the lower ones. */
+    DIGITS,
     /** Whole numbers of few bits in blocks with scales; A is f32 and, if it may be, also i8. */
     BLOCKS
   }
@@ -31,6 +35,8 @@ public record WeightFormat(Kind kind, int bits, int block, boolean zeros, boolea
   public static final WeightFormat F16 = plain(Kind.F16);
   public static final WeightFormat I8 = plain(Kind.I8);
   public static final WeightFormat I16 = plain(Kind.I16);
+  public static final WeightFormat BYTES = plain(Kind.BYTES);
+  public static final WeightFormat DIGITS = plain(Kind.DIGITS);
 
   /** Rows of a register tile that widens weights for itself; taller ones have it done before. */
   private static final int DIRECT_ROWS = 4;
@@ -58,13 +64,30 @@ public record WeightFormat(Kind kind, int bits, int block, boolean zeros, boolea
       case F16 -> "f16";
       case I8 -> "i8";
       case I16 -> "i16";
+      case BYTES -> "i8dot";
+      case DIGITS -> "i8dot16";
       case BLOCKS -> "i" + bits + "b" + block + (zeros ? "z" : "") + (quantised ? "q" : "");
     };
   }
 
-  /** Whether the product is one of whole numbers: A is i16, the sums become f32 at the end. */
+  /** Whether the product is one of whole numbers, so that the sums become f32 at the end. */
   public boolean isWhole() {
-    return kind == Kind.I8 || kind == Kind.I16;
+    return kind == Kind.I8 || kind == Kind.I16 || isBytes();
+  }
+
+  /** Whether A is bytes, four products of which are summed in one instruction. */
+  public boolean isBytes() {
+    return kind == Kind.BYTES || kind == Kind.DIGITS;
+  }
+
+  /** Rows of bytes that a row of A takes. */
+  public int digits() {
+    return kind == Kind.DIGITS ? 2 : 1;
+  }
+
+  /** The largest magnitude that a whole number of A may have, to both sides. */
+  public int magnitude() {
+    return kind == Kind.BYTES ? 127 : 255;
   }
 
   /** Whether numbers become f32 before they are multiplied with an f32. */
@@ -80,19 +103,36 @@ public record WeightFormat(Kind kind, int bits, int block, boolean zeros, boolea
     return isNarrow() && rows <= DIRECT_ROWS;
   }
 
-  /** Registers that a step takes besides sums, B and a splat: products are added apart. */
-  public int registers() {
-    return isWhole() ? 1 : 0;
+  /**
+   * Of so many vector registers those that a schedule may count on: products of whole numbers wait
+   * in one before they are added, and digits have sums of their own.
+   */
+  public int registers(int all) {
+    return switch (kind) {
+      case I8, I16 -> all - 1;
+      case DIGITS -> all / 2 + 1;
+      default -> all;
+    };
   }
 
-  /** Steps of a panel; each is four bytes of a row of A. An odd k is filled up with a zero. */
+  /** Neighbouring k that are one step of a panel: four bytes of a row of A. */
+  public int depth() {
+    return isBytes() ? 4 : isWhole() ? 2 : 1;
+  }
+
+  /** Steps of a panel. The last is filled up with zeros. */
   public int steps(int k) {
-    return isWhole() ? (k + 1) / 2 : k;
+    return (k + depth() - 1) / depth();
+  }
+
+  /** Bytes of a row of A. */
+  public long rowBytes(int k) {
+    return 4L * steps(k) * digits();
   }
 
   /** Bytes of one step of a panel, where it has steps. */
   public int stepBytes() {
-    return kind == Kind.F32 || kind == Kind.I16 ? 16 : 8;
+    return kind == Kind.F16 || kind == Kind.I8 ? 8 : 16;
   }
 
   /** Bytes of the numbers of a block, of four columns. */
@@ -111,8 +151,14 @@ public record WeightFormat(Kind kind, int bits, int block, boolean zeros, boolea
       case F32 -> k * 16;
       case F16, I16 -> (k + 1) / 2 * 16;
       case I8 -> (k + 1) / 2 * 8;
+      case BYTES, DIGITS -> (k + 3) / 4 * 16;
       case BLOCKS -> (k + block - 1) / block * blockBytes();
     };
+  }
+
+  /** Bytes of the sums of packed columns, i32, where a product needs them. */
+  public long sumBytes(long n) {
+    return isBytes() ? (n + 3) / 4 * 16 : 0;
   }
 
   /** Bytes of packed weights; the last panel is padded with zeros. */

@@ -116,7 +116,7 @@ final class MatmulLowering {
     int id = planner.weight(weights(), zeros, format, (int) k.constant(), transposed);
     b = View.of(new Base.OfWeight(id));
     bBatch = Dim.ZERO;
-    if (format == WeightFormat.F16) {
+    if (format == WeightFormat.F16 || format.isBytes()) {
       fact = new Arg(new Base.OfFact(id), Dim.ZERO);
     }
     // A vector A gives a vector; otherwise all dimensions but the last are rows.
@@ -151,17 +151,14 @@ final class MatmulLowering {
     emit(Layout.PANELS, out, true);
   }
 
-  /** A as i16, the scales of both sides, and a format that holds the weights. */
+  /** A as whole numbers, the scales of both sides, and a format that holds the weights. */
   private List<byte[]> quantise() {
-    Quantised form = Products.isDynamic(node) ? Quantised.I16 : Quantised.ROWS;
-    Quantising steps = Quantising.of(planner, node, node.inputs().get(0));
-    a = steps.view(form);
-    aScales = steps.parameters(form);
-    aScaleStride = Dim.of(form == Quantised.ROWS ? 4 : 0);
+    boolean dynamic = Products.isDynamic(node);
     List<byte[]> zeros = new ArrayList<>();
     byte[] scales = new byte[4 * (int) n.constant()];
     int at = 0;
-    format = WeightFormat.I8;
+    WeightFormat narrow = dynamic ? WeightFormat.BYTES : WeightFormat.DIGITS;
+    format = planner.bytes() ? narrow : WeightFormat.I8;
     for (int part = 0; part < parts; part++) {
       int first = Products.weights(node, part);
       Constant weight = planner.constant(node.inputs().get(first));
@@ -180,6 +177,14 @@ final class MatmulLowering {
       }
       zeros.add(points);
     }
+    Quantised form =
+        format.isBytes()
+            ? dynamic ? Quantised.BYTES : Quantised.DIGITS
+            : dynamic ? Quantised.I16 : Quantised.ROWS;
+    Quantising steps = Quantising.of(planner, node, node.inputs().get(0));
+    a = steps.view(form);
+    aScales = steps.parameters(form);
+    aScaleStride = Dim.of(dynamic ? 0 : 4);
     String name = node.output() + ":scales";
     bScales =
         planner.weight(
@@ -318,7 +323,7 @@ final class MatmulLowering {
     Axis batches = axes.size() < 2 ? null : axes.get(0);
     Dim batch = batches == null ? Dim.ONE : batches.size();
     if (aBatch == null) {
-      aBatch = m.times(k);
+      aBatch = m.times(k.isConstant() ? Dim.of(format.rowBytes((int) k.constant()) / 4) : k);
     }
     View c = planner.define(node.output());
     Dim four = Dim.of(4);
@@ -328,7 +333,7 @@ final class MatmulLowering {
     args.add(c.address());
     args.add(Arg.number(m));
     args.add(fact == null ? Arg.number(k) : fact);
-    args.add(Arg.number(n));
+    args.add(format.isBytes() ? aScales.address() : Arg.number(n));
     args.add(Arg.number(aBatch.times(four)));
     args.add(Arg.number(bBatch.times(four)));
     args.add(Arg.number(m.times(n).times(four)));

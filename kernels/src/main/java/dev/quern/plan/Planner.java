@@ -23,6 +23,7 @@ import java.util.Map;
 public final class Planner {
   private final Graph graph;
   private final Lowerings lowerings;
+  private final boolean bytes;
   private final Map<String, View> views = new LinkedHashMap<>();
   private final Map<String, Integer> weightIds = new LinkedHashMap<>();
   private final List<Weight> weights = new ArrayList<>();
@@ -32,23 +33,25 @@ public final class Planner {
   private final Map<String, Quantising> quantised = new LinkedHashMap<>();
   private final Map<String, List<Node>> consumers = new LinkedHashMap<>();
 
-  private Planner(Graph graph, Lowerings lowerings) {
+  private Planner(Graph graph, Lowerings lowerings, boolean bytes) {
     this.graph = graph;
     this.lowerings = lowerings;
+    this.bytes = bytes;
   }
 
-  /** Makes the plan of a graph of any operators. */
+  /** Makes the plan of a graph of any operators, for machines of any kind. */
   public static Plan plan(Graph graph) {
-    return plan(graph, Lowerings.all());
+    return plan(graph, Lowerings.all(), false);
   }
 
   /**
    * Makes the plan, with what makes its steps.
    *
+   * @param bytes whether all that runs it sums bytes: see {@link dev.quern.schedule.ByteDot}
    * @throws PlanException naming every node that no kernel is made for
    */
-  public static Plan plan(Graph graph, Lowerings lowerings) {
-    return new Planner(graph, lowerings).plan();
+  public static Plan plan(Graph graph, Lowerings lowerings, boolean bytes) {
+    return new Planner(graph, lowerings, bytes).plan();
   }
 
   private Plan plan() {
@@ -266,6 +269,11 @@ public final class Planner {
   View weight(Constant made) {
     weights.add(new Weight(weights.size(), List.of(made), List.of(), null, 0, false, 1));
     return View.of(new Base.OfWeight(weights.size() - 1));
+  }
+
+  /** Whether products of bytes are summed by one instruction. */
+  boolean bytes() {
+    return bytes;
   }
 
   /** What quantising has made so far, by the name of what was quantised. */

@@ -57,19 +57,22 @@ final class Quantising {
       return known;
     }
     String name = asker.name();
-    boolean byRows = to == Quantised.ROWS;
+    boolean byRows = to.byRows();
     Dim rows = columns.is(0) ? Dim.ZERO : size.dividedBy(columns);
-    Dim even = columns.plus(Dim.ONE).dividedBy(Dim.of(2)).times(Dim.of(2));
     View target =
-        to == Quantised.U8
-            ? planner.temporary(name, size, DataType.UINT8)
-            : planner.temporary(name, rows.times(even), DataType.INT16);
+        switch (to) {
+          case U8 -> planner.temporary(name, size, DataType.UINT8);
+          case BYTES -> planner.temporary(name, rows.times(padded(4)), DataType.UINT8);
+          case DIGITS -> planner.temporary(name, rows.times(padded(4)), DataType.INT16);
+          case I16, ROWS -> planner.temporary(name, rows.times(padded(2)), DataType.INT16);
+        };
     View facts = planner.temporary(name, byRows ? rows : Dim.of(2), DataType.FLOAT);
     Dim count = size.plus(Dim.of(QuantizeKernel.PIECE - 1)).dividedBy(Dim.of(QuantizeKernel.PIECE));
     if (!byRows) {
       range(count);
     }
     int most = columns.isConstant() ? QuantizeKernel.magnitude((int) columns.constant()) : 1;
+    most = to == Quantised.DIGITS ? QuantizeKernel.TWO_DIGITS : most;
     planner.step(
         name,
         new KernelSpec.Quantize(to),
@@ -87,6 +90,11 @@ final class Quantising {
     made.put(to, target);
     parameters.put(to, facts);
     return target;
+  }
+
+  /** Columns, rounded up to a multiple. */
+  private Dim padded(int to) {
+    return columns.plus(Dim.of(to - 1)).dividedBy(Dim.of(to)).times(Dim.of(to));
   }
 
   /** Where the value lies in blocks of i8 or i16: see {@link BlockQuantizeKernel}. */
@@ -145,7 +153,7 @@ final class Quantising {
     Quantised form = Quantised.U8;
     for (Node reader : planner.consumers(value)) {
       if (Products.isDynamic(reader)) {
-        form = Quantised.I16;
+        form = planner.bytes() ? Quantised.BYTES : Quantised.I16;
       }
     }
     View facts = steps.parameters(form);

@@ -11,6 +11,7 @@ import dev.quern.onnx.Lists;
 import dev.quern.plan.Activation;
 import dev.quern.plan.Arg;
 import dev.quern.plan.Base;
+import dev.quern.plan.Lowerings;
 import dev.quern.plan.Plan;
 import dev.quern.plan.Planner;
 import dev.quern.plan.Step;
@@ -115,7 +116,12 @@ public final class ModelRunner {
 
   /** Plans a graph of any operators and loads it. */
   public static ModelRunner load(Machine machine, Graph graph, Limits limits, long top) {
-    return load(machine, graph, Planner.plan(graph), limits, top);
+    return load(
+        machine,
+        graph,
+        Planner.plan(graph, Lowerings.all(), machine.features().sumsBytes()),
+        limits,
+        top);
   }
 
   /**
@@ -183,7 +189,7 @@ public final class ModelRunner {
   /** Gives back what the plan holds in a workspace that it shares; it is not run again. */
   public void release() {
     for (Weight weight : loader.owned()) {
-      space.release(weights[weight.id()], WeightLoader.bytes(weight));
+      space.release(weights[weight.id()], WeightLoader.room(weight));
     }
     space.release(programsAt, programBytes());
   }
@@ -672,7 +678,7 @@ public final class ModelRunner {
                     n,
                     bucket,
                     machine.features(),
-                    limits.registers() - format.registers(),
+                    format.registers(limits.registers()),
                     limits.l2Bytes(),
                     machine.threads()));
   }

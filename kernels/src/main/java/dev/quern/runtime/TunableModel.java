@@ -1,5 +1,6 @@
 package dev.quern.runtime;
 
+import dev.quern.kernel.WeightFormat;
 import dev.quern.schedule.RowBucket;
 import dev.quern.schedule.Schedule;
 import java.util.List;
@@ -22,7 +23,7 @@ public interface TunableModel {
    * @param extras further operands of the epilogue, in order
    * @param epilogue what is done to each element; never null
    * @param layers how many nodes of the model use it
-   * @param whole whether it multiplies whole numbers: problems hold such, A of 9 bits, B of 8
+   * @param format of B; where it is whole, problems hold whole numbers, B of 8 bits
    */
   record Kernel(
       String signature,
@@ -31,16 +32,21 @@ public interface TunableModel {
       List<Extra> extras,
       Epilogue epilogue,
       int layers,
-      boolean whole) {
-    /** What a schedule calls k: see {@code WeightFormat}. */
+      WeightFormat format) {
+    /** What a schedule calls k. */
     public int steps() {
-      return whole ? (k + 1) / 2 : k;
+      return format.steps(k);
+    }
+
+    /** Whether it multiplies whole numbers. */
+    public boolean whole() {
+      return format.isWhole();
     }
 
     /** A kernel of f32. */
     public Kernel(
         String signature, int k, int n, List<Extra> extras, Epilogue epilogue, int layers) {
-      this(signature, k, n, extras, epilogue, layers, false);
+      this(signature, k, n, extras, epilogue, layers, WeightFormat.F32);
     }
   }
 

@@ -12,6 +12,7 @@ import dev.quern.plan.Step;
 import dev.quern.reference.Elementwise;
 import dev.quern.reference.Tensor;
 import dev.quern.runtime.KernelTable.Wanted;
+import dev.quern.schedule.ByteDot;
 import dev.quern.schedule.RowBucket;
 import dev.quern.schedule.Schedule;
 import java.util.ArrayList;
@@ -27,6 +28,10 @@ public final class TunableRunner implements TunableModel {
   private final List<Kernel> kernels = new ArrayList<>();
   private final Map<String, KernelSpec.Matmul> specs = new LinkedHashMap<>();
   private final int packer;
+
+  /** Of an A of bytes. */
+  private static final int ZERO_POINT = 128;
+
   private float[] packedFrom;
   private long packedAt;
 
@@ -56,7 +61,7 @@ public final class TunableRunner implements TunableModel {
                 extras(spec, first.get(signature)),
                 epilogue(spec.epilogue()),
                 layers.get(signature),
-                spec.format().isWhole())));
+                spec.format())));
   }
 
   private static List<Extra> extras(KernelSpec.Matmul spec, Step step) {
@@ -212,6 +217,16 @@ public final class TunableRunner implements TunableModel {
       };
     }
 
+    /** Where the sums of B's columns lie. */
+    long sums() {
+      return b.address() + spec.format().bytes(spec.k(), spec.n());
+    }
+
+    /** Where the scale and the zero point of A lie. */
+    long facts() {
+      return a.address() + a.bytes() - 8;
+    }
+
     /** A step's argument where each operand has a buffer of its own. */
     public long arg(int arg) {
       int extra = arg - MatmulKernel.EXTRAS;
@@ -231,9 +246,10 @@ public final class TunableRunner implements TunableModel {
     int k = kernel.k();
     int n = kernel.n();
     KernelSpec.Matmul spec = spec(kernel);
-    Laid.Place b = new Laid.Place(runner.end(), spec.format().bytes(k, n), 0);
-    long left = kernel.whole() ? 4L * ((k + 1) / 2) : 4L * k;
-    Laid.Place a = new Laid.Place(b.next(), rows * left, 0);
+    Laid.Place b =
+        new Laid.Place(runner.end(), spec.format().bytes(k, n) + spec.format().sumBytes(n), 0);
+    // Behind A its scale and zero point, behind B the sums of its columns.
+    Laid.Place a = new Laid.Place(b.next(), rows * spec.format().rowBytes(k) + 8, 0);
     // One row more: what is behind C is guarded.
     Laid.Place c = new Laid.Place(a.next(), 4L * (rows + 1) * n, 0);
     long next = c.next();
@@ -260,7 +276,11 @@ public final class TunableRunner implements TunableModel {
       int size = kernel.extras().get(e).size(rows, n);
       memory.writeFloats(laid.extras().get(e).address(), problem.extras().get(e), 0, size);
     }
-    if (kernel.whole()) {
+    if (kernel.format().isBytes()) {
+      byte[] left = bytes(problem.a(), rows, kernel);
+      memory.write(laid.a().address(), left, 0, left.length);
+      memory.writeFloats(laid.facts(), new float[] {1, ZERO_POINT}, 0, 2);
+    } else if (kernel.whole()) {
       byte[] left = whole(problem.a(), rows, k, (k + 1) / 2 * 2, 2);
       memory.write(laid.a().address(), left, 0, left.length);
     } else {
@@ -294,6 +314,8 @@ public final class TunableRunner implements TunableModel {
     words[StepRecord.arg(MatmulKernel.B) / 4] = (int) laid.b().address();
     words[StepRecord.arg(MatmulKernel.C) / 4] = (int) laid.c().address();
     words[StepRecord.arg(MatmulKernel.M) / 4] = laid.rows();
+    words[StepRecord.arg(MatmulKernel.FACT) / 4] = (int) laid.sums();
+    words[StepRecord.arg(MatmulKernel.RANGE) / 4] = (int) laid.facts();
     machine.memory().writeInts(laid.end(), words, 0, words.length);
   }
 
@@ -338,13 +360,33 @@ public final class TunableRunner implements TunableModel {
       byte[] right = Arrays.copyOf(whole(b, k, n, n, 1), k * n + n);
       machine.memory().write(behind, right, 0, right.length);
       String name = NarrowPacking.name(spec(kernel).format(), DataType.INT8, false);
-      machine.call(packer, name, (int) behind, (int) at, k, n, (int) behind + k * n);
+      int sums = (int) (at + spec(kernel).format().bytes(k, n));
+      machine.call(packer, name, (int) behind, (int) at, k, n, (int) behind + k * n, sums);
     } else {
       machine.memory().writeFloats(behind, b, 0, k * n);
       machine.call(packer, "pack", (int) behind, (int) at, k, n);
     }
     packedFrom = b;
     packedAt = at;
+  }
+
+  /** A of bytes, as this machine reads them. */
+  private byte[] bytes(float[] numbers, int rows, Kernel kernel) {
+    int k = kernel.k();
+    int row = (int) kernel.format().rowBytes(k);
+    boolean signed = machine.features().bytes() == ByteDot.SIGNED;
+    byte[] result = new byte[rows * row];
+    for (int i = 0; i < rows * k; i++) {
+      int at = i / k * row + i % k;
+      int number = (int) numbers[i];
+      if (kernel.format().digits() == 1) {
+        result[at] = (byte) (number + (signed ? 0 : ZERO_POINT));
+      } else {
+        result[at] = (byte) (signed ? number + 128 >> 8 : number + 0x8000 >> 8);
+        result[at + row / 2] = (byte) number;
+      }
+    }
+    return result;
   }
 
   /** Rows of whole numbers, filled up with zeros, in so many bytes each. */

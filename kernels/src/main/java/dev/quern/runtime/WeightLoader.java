@@ -100,8 +100,10 @@ final class WeightLoader {
 
   /** Where a packed weight goes; one that another plan has packed is there already. */
   private long packedPlace(Weight weight) {
+    long sums = sumBytes(weight);
     if (!space.isShared()) {
       toPack.add(weight);
+      facts[weight.id()] = sums > 0 ? (int) space.allocate(sums) : 0;
       return place(weight);
     }
     String key = key(weight);
@@ -114,7 +116,9 @@ final class WeightLoader {
     if (key.isEmpty()) {
       owned.add(weight);
     }
-    return space.allocate(bytes(weight));
+    long at = space.allocate(room(weight));
+    facts[weight.id()] = sums > 0 ? (int) (at + bytes(weight)) : 0;
+    return at;
   }
 
   /** What a weight is made of; empty if it is not of the model's file alone. */
@@ -137,7 +141,23 @@ final class WeightLoader {
     return key.toString();
   }
 
-  /** Bytes of a weight. */
+  /** Bytes of the sums of a weight's columns. */
+  private static long sumBytes(Weight weight) {
+    long bytes = 0;
+    for (Constant part : weight.parts()) {
+      if (weight.format() != null && weight.format().isBytes()) {
+        bytes += weight.format().sumBytes(part.shape().dim(weight.transposed() ? 0 : 1).constant());
+      }
+    }
+    return bytes;
+  }
+
+  /** Bytes that were allocated for a weight that lies in room of its own. */
+  static long room(Weight weight) {
+    return bytes(weight) + sumBytes(weight);
+  }
+
+  /** Bytes of a weight, without what belongs to it elsewhere. */
   static long bytes(Weight weight) {
     if (!weight.packed()) {
       return weight.parts().get(0).data().size();
@@ -214,6 +234,7 @@ final class WeightLoader {
       return;
     }
     int index = 0;
+    long sums = facts[weight.id()];
     for (Constant part : weight.parts()) {
       long n = part.shape().dim(weight.transposed() ? 0 : 1).constant();
       if (weight.taps() > 1) {
@@ -224,6 +245,7 @@ final class WeightLoader {
         machine.memory().ensure(at + zeros.length + 16);
         machine.memory().write(at, zeros, 0, zeros.length);
         String name = NarrowPacking.name(weight.format(), part.type(), weight.transposed());
+        // The address of sums, or whether a number is infinite or NaN.
         facts[weight.id()] |=
             (int)
                 machine.call(
@@ -233,7 +255,9 @@ final class WeightLoader {
                     (int) target,
                     weight.k(),
                     (int) n,
-                    (int) at);
+                    (int) at,
+                    (int) sums);
+        sums += weight.format().sumBytes(n);
       } else {
         machine.call(
             space.packer(),

@@ -206,6 +206,8 @@ public enum Opcode {
   I32X4_EXTADD_PAIRWISE_I16X8_S(0xfd, 0x7e, NONE, "v:v"),
   I16X8_NARROW_I32X4_S(0xfd, 0x85, NONE, "vv:v"),
   I16X8_EXTEND_LOW_I8X16_U(0xfd, 0x89, NONE, "v:v"),
+  I16X8_SHL(0xfd, 0x8b, NONE, "vi:v"),
+  I16X8_SHR_S(0xfd, 0x8c, NONE, "vi:v"),
   I16X8_SHR_U(0xfd, 0x8d, NONE, "vi:v"),
   I16X8_ADD(0xfd, 0x8e, NONE, "vv:v"),
   I32X4_EXTEND_LOW_I16X8_U(0xfd, 0xa9, NONE, "v:v"),

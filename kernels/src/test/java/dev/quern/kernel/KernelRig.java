@@ -6,6 +6,7 @@ import dev.quern.onnx.DataType;
 import dev.quern.runtime.Control;
 import dev.quern.runtime.JavetMachine;
 import dev.quern.runtime.LinearMemory;
+import dev.quern.schedule.ByteDot;
 import dev.quern.schedule.Features;
 import dev.quern.schedule.Schedule;
 import dev.quern.wasm.FunctionType;
@@ -128,13 +129,19 @@ final class KernelRig implements AutoCloseable {
     return panels;
   }
 
-  /** Weights of 8 bits, packed for products of whole numbers by the packing kernel. */
+  /**
+   * Weights of 8 bits, packed for products of whole numbers by the packing kernel; behind them the
+   * sums of their columns.
+   */
   Buffer packed(
       WeightFormat format, DataType type, byte[] raw, byte[] zeros, int k, int n, boolean turned) {
     Buffer source = bytes(random.nextInt(4), raw);
     Buffer points = bytes(random.nextInt(4), zeros);
-    Buffer panels = output((int) format.bytes(k, n), 0);
-    double[] arguments = {source.address(), panels.address(), k, n, points.address()};
+    int size = (int) format.bytes(k, n);
+    Buffer panels = output(size + (int) format.sumBytes(n), 0);
+    double[] arguments = {
+      source.address(), panels.address(), k, n, points.address(), panels.address() + size
+    };
     String name = NarrowPacking.name(format, type, turned);
     guarded(() -> machine.call(packer, name, arguments));
     writable.remove(panels);
@@ -160,6 +167,11 @@ final class KernelRig implements AutoCloseable {
     guarded(() -> machine.call(blockPacker, BlockPacking.name(format), arguments));
     writable.remove(panels);
     return panels;
+  }
+
+  /** How this machine sums bytes. */
+  ByteDot bytes() {
+    return machine.features().bytes();
   }
 
   void arg(int index, int value) {

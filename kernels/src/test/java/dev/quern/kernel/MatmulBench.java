@@ -7,6 +7,7 @@ import dev.quern.onnx.DataType;
 import dev.quern.runtime.Control;
 import dev.quern.runtime.JavetMachine;
 import dev.quern.runtime.LinearMemory;
+import dev.quern.schedule.Features;
 import dev.quern.schedule.Heuristic;
 import dev.quern.schedule.RowBucket;
 import dev.quern.schedule.Schedule;
@@ -29,8 +30,8 @@ import java.util.Random;
  * because the peak itself moves on a machine that others use. Times are CPU times of the thread.
  * Results are checked.
  *
- * <p>{@code -Dformat=I8} measures products of whole numbers against a probe of {@code
- * i32x4.dot_i16x8_s} and additions.
+ * <p>{@code -Dformat=I8}, or {@code BYTES}, measures products of whole numbers against a probe of
+ * {@code i32x4.dot_i16x8_s} and additions.
  *
  * <p>Arguments: {@code MxKxN} shapes and schedules' texts in any number, e.g. {@code 128x384x1536
  * "mr=6 nr=8 mc=48 nc=128 kc=384 unroll=2 fma=1 order=n"}; with none, those of the design.
@@ -42,7 +43,7 @@ public final class MatmulBench {
 
   /** The format of the weights, and with it what the probe multiplies. */
   private static final WeightFormat FORMAT =
-      Map.of("F32", WeightFormat.F32, "I8", WeightFormat.I8)
+      Map.of("F32", WeightFormat.F32, "I8", WeightFormat.I8, "BYTES", WeightFormat.BYTES)
           .get(System.getProperty("format", "F32"));
 
   /** Floating-point or integer operations that one multiply-add of vectors does. */
@@ -97,7 +98,7 @@ public final class MatmulBench {
     List<Schedule> all = new ArrayList<>();
     all.add(
         Heuristic.schedule(
-            shape.k,
+            FORMAT.steps(shape.k),
             shape.n,
             RowBucket.of(shape.m),
             KernelRig.FMA,
@@ -187,16 +188,26 @@ public final class MatmulBench {
     int left = 8192;
     int raw = left + a.length * 4 + 64;
     int right = raw + b.length * 4 + 64;
-    int out = right + (int) FORMAT.bytes(shape.k, shape.n) + 64;
+    int sums = right + (int) FORMAT.bytes(shape.k, shape.n);
+    int out = sums + (int) FORMAT.sumBytes(shape.n) + 64;
     memory.ensure(out + 4L * shape.m * shape.n + 64);
     int packer = machine.load(PackKernel.module(false).encode());
     if (FORMAT.isWhole()) {
-      byte[] left16 = new byte[2 * a.length];
+      byte[] left16 = new byte[FORMAT.isBytes() ? a.length : 2 * a.length];
       for (int i = 0; i < a.length; i++) {
+        if (FORMAT.isBytes()) {
+          // A multiple of 4 as depth, and 100 as zero point.
+          a[i] = random.nextInt(256) - 100;
+          left16[i] = (byte) ((int) a[i] + 100);
+          continue;
+        }
         a[i] = random.nextInt(511) - 255;
         left16[2 * i] = (byte) (int) a[i];
         left16[2 * i + 1] = (byte) ((int) a[i] >> 8);
       }
+      memory.writeFloats(4096 + StepRecord.SIZE + 64, new float[] {1, 100}, 0, 2);
+      record[StepRecord.arg(MatmulKernel.RANGE) / 4] = 4096 + StepRecord.SIZE + 64;
+      record[StepRecord.arg(MatmulKernel.FACT) / 4] = sums;
       byte[] right8 = new byte[b.length + shape.n];
       for (int i = 0; i < b.length; i++) {
         b[i] = right8[i] = (byte) random.nextInt(256);
@@ -204,7 +215,7 @@ public final class MatmulBench {
       memory.write(left, left16, 0, left16.length);
       memory.write(raw, right8, 0, right8.length);
       String name = NarrowPacking.name(FORMAT, DataType.INT8, false);
-      machine.call(packer, name, raw, right, shape.k, shape.n, raw + b.length);
+      machine.call(packer, name, raw, right, shape.k, shape.n, raw + b.length, sums);
     } else {
       memory.writeFloats(left, a, 0, a.length);
       memory.writeFloats(raw, b, 0, b.length);
@@ -216,7 +227,8 @@ public final class MatmulBench {
     for (int i = 0; i < schedules.size(); i++) {
       placed.add(new Kernels.Placed(spec, schedules.get(i), i + 1));
     }
-    machine.load(Kernels.module(placed, KernelRig.FMA, Control.TABLE_SIZE).encode());
+    Features features = KernelRig.FMA.with(machine.features().bytes());
+    machine.load(Kernels.module(placed, features, Control.TABLE_SIZE).encode());
     int[] words = {left, right, out, shape.m};
     System.arraycopy(words, 0, record, StepRecord.arg(MatmulKernel.A) / 4, words.length);
     System.out.println("[" + shape.m + " x " + shape.k + "] · [" + shape.k + " x " + shape.n + "]");

@@ -8,6 +8,8 @@ import dev.quern.kernel.KernelSpec.Layout;
 import dev.quern.kernel.KernelSpec.Matmul;
 import dev.quern.kernel.KernelSpec.Quantised;
 import dev.quern.onnx.DataType;
+import dev.quern.schedule.ByteDot;
+import dev.quern.schedule.Features;
 import dev.quern.schedule.Schedule;
 import dev.quern.schedule.Schedule.Order;
 import java.util.List;
@@ -21,6 +23,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Kernels on whole numbers against the definition, to the bit. */
 class WholeKernelsTest {
   private static final KernelRig rig = new KernelRig();
+  private static final List<WeightFormat> FORMATS =
+      List.of(WeightFormat.I8, WeightFormat.I16, WeightFormat.BYTES, WeightFormat.DIGITS);
   private static final int[] SIZES = {1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 33, 64, 127};
 
   @AfterAll
@@ -45,31 +49,55 @@ class WholeKernelsTest {
   /** Sums are exact for every schedule, tail, type, layout and zero point. */
   @Test
   void productsAreExact() {
-    for (int seed = 0; seed < 300; seed++) {
+    for (int seed = 0; seed < 600; seed++) {
       product(new Random(seed));
     }
   }
 
   private void product(Random random) {
     rig.reset();
-    WeightFormat format = random.nextBoolean() ? WeightFormat.I8 : WeightFormat.I16;
+    WeightFormat format =
+        FORMATS.get(random.nextInt(rig.bytes() == ByteDot.NONE ? 2 : FORMATS.size()));
+    // Where all bytes are below 128 it is the same to every machine.
+    boolean small = format.isBytes() && random.nextBoolean();
+    Features features =
+        KernelRig.FMA.with(small && random.nextBoolean() ? ByteDot.SIGNED : rig.bytes());
     DataType type = random.nextBoolean() ? DataType.INT8 : DataType.UINT8;
     int m = pick(random, SIZES);
     int k = pick(random, SIZES);
     int n = pick(random, SIZES);
     byte[] b = bytes(random, k * n);
     byte[] zeros = bytes(random, n);
-    if (format == WeightFormat.I8) {
+    if (format != WeightFormat.I16) {
       java.util.Arrays.fill(zeros, (byte) (type == DataType.INT8 ? 0 : 128));
     }
     boolean turned = random.nextBoolean();
-    int even = (k + 1) / 2 * 2;
-    byte[] a = new byte[m * even * 2];
-    int[] numbers = new int[m * even];
+    boolean signed = features.bytes() == ByteDot.SIGNED;
+    int zero = small ? signed ? 128 : 0 : random.nextInt(256);
+    int row = (int) format.rowBytes(k);
+    byte[] a = bytes(random, m * row);
+    int[] numbers = new int[m * k];
     for (int i = 0; i < numbers.length; i++) {
-      numbers[i] = i % even < k ? random.nextInt(511) - 255 : 0;
-      a[2 * i] = (byte) numbers[i];
-      a[2 * i + 1] = (byte) (numbers[i] >> 8);
+      int at = i / k * row;
+      if (format == WeightFormat.BYTES) {
+        int number = random.nextInt(small ? 128 : 256);
+        a[at + i % k] = (byte) number;
+        numbers[i] = number + (signed ? 128 : 0) - zero;
+      } else if (format == WeightFormat.DIGITS) {
+        int upper = random.nextInt(small ? 128 : 256);
+        int lower = random.nextInt(small ? 128 : 256);
+        a[at + i % k] = (byte) upper;
+        a[at + row / 2 + i % k] = (byte) lower;
+        numbers[i] = 256 * (upper - (signed ? 0 : 128)) + lower;
+      } else {
+        numbers[i] = random.nextInt(511) - 255;
+        a[at + 2 * (i % k)] = (byte) numbers[i];
+        a[at + 2 * (i % k) + 1] = (byte) (numbers[i] >> 8);
+      }
+    }
+    for (int r = 0; r < m && !format.isBytes() && k % 2 > 0; r++) {
+      a[r * row + 2 * k] = 0;
+      a[r * row + 2 * k + 1] = 0;
     }
     int unroll = 1 + random.nextInt(4);
     int mr = 1 + random.nextInt(8);
@@ -102,18 +130,26 @@ class WholeKernelsTest {
     int mBlocks = MatmulKernel.blocks(m, schedule.mc());
     int nBlocks = MatmulKernel.blocks(n, schedule.nc());
     rig.args(MatmulKernel.M, m, -1, -1, 0, 0, 0, mBlocks, nBlocks, schedule.mc(), schedule.nc());
+    int sums = right.address() + (int) format.bytes(k, n);
+    rig.args(MatmulKernel.FACT, sums, rig.input(1, zero).address());
     float[] bias = KernelRig.random(random, n);
     rig.args(MatmulKernel.EXTRAS, rig.input(bias).address(), 0, 0);
-    rig.run(spec, schedule, KernelRig.FMA, mBlocks * nBlocks, 0);
+    rig.run(spec, schedule, features, mBlocks * nBlocks, 0);
     float[] found = rig.read(out);
     for (int i = 0; i < m * n; i++) {
       int sum = 0;
+      int upper = 0;
       for (int p = 0; p < k; p++) {
         int column = i % n;
         byte weight = b[turned ? column * k + p : p * n + column];
-        sum += numbers[i / n * even + p] * (number(type, weight) - number(type, zeros[column]));
+        int factor = number(type, weight) - number(type, zeros[column]);
+        sum += numbers[i / n * k + p] * factor;
+        upper += (numbers[i / n * k + p] >> 8) * factor;
       }
-      float wanted = scaled ? sum + bias[i % n] : sum;
+      // Sums of digits are exact, each for itself.
+      float whole =
+          format == WeightFormat.DIGITS ? upper * 256f + (float) (sum - 256 * upper) : sum;
+      float wanted = scaled ? whole + bias[i % n] : whole;
       assertThat(found[i])
           .as("%s m=%s %s row %s column %s", spec, m, schedule.text(), i / n, i % n)
           .isEqualTo(wanted);
@@ -149,10 +185,12 @@ class WholeKernelsTest {
 
   /** As ONNX defines it, with NaN passed over when the range is taken. */
   @ParameterizedTest
-  @EnumSource(names = {"U8", "I16"})
+  @EnumSource(names = {"U8", "I16", "BYTES"})
   void quantisesByTheRangeOfTheTensor(Quantised to) {
     for (int seed = 0; seed < 60; seed++) {
       Random random = new Random(seed);
+      boolean signed = to == Quantised.BYTES && seed % 2 == 0;
+      Features features = KernelRig.PLAIN.with(signed ? ByteDot.SIGNED : ByteDot.UNSIGNED);
       rig.reset();
       int rows = pick(random, SIZES);
       int columns = pick(random, 1, 2, 3, 7, 8, 9, 31, 384);
@@ -165,16 +203,21 @@ class WholeKernelsTest {
         x[x.length / 2] = Float.NaN;
       }
       int pieces = (x.length + QuantizeKernel.PIECE - 1) / QuantizeKernel.PIECE;
-      int even = to == Quantised.U8 ? columns : (columns + 1) / 2 * 2;
+      int even =
+          switch (to) {
+            case U8 -> columns;
+            case BYTES -> (columns + 3) / 4 * 4;
+            default -> (columns + 1) / 2 * 2;
+          };
       Buffer in = rig.input(4 * random.nextInt(4), x);
       Buffer extremes = rig.output(8 * pieces, 0);
-      Buffer out = rig.output(rows * even * (to == Quantised.U8 ? 1 : 2), 0);
+      Buffer out = rig.output(rows * even * (to == Quantised.I16 ? 2 : 1), 0);
       Buffer facts = rig.output(8, 0);
       rig.args(0, in.address(), extremes.address(), x.length);
       rig.run(new KernelSpec.Range(), KernelRig.PLAIN, pieces);
       rig.args(
           0, in.address(), extremes.address(), pieces, out.address(), facts.address(), columns, 0);
-      rig.run(new KernelSpec.Quantize(to), KernelRig.PLAIN, rows);
+      rig.run(new KernelSpec.Quantize(to), features, rows);
       float least = 0;
       float most = 0;
       for (float v : x) {
@@ -187,6 +230,10 @@ class WholeKernelsTest {
       byte[] found = rig.readBytes(out);
       for (int i = 0; i < rows * even; i++) {
         float v = i % even < columns ? x[i / even * columns + i % even] : 0;
+        if (to == Quantised.BYTES && i % even >= columns) {
+          // Weights are 0 there.
+          continue;
+        }
         int wanted =
             i % even >= columns
                 ? 0
@@ -194,10 +241,44 @@ class WholeKernelsTest {
                     ? (int) -zero
                     : (int) Math.max(-zero, Math.min(255 - zero, Math.rint(v / scale)));
         int got =
-            to == Quantised.U8
-                ? (found[i] & 255) - (int) zero
+            to != Quantised.I16
+                ? (signed ? found[i] + 128 : found[i] & 255) - (int) zero
                 : (found[2 * i] & 255) + 256 * found[2 * i + 1];
         assertThat(got).as("seed %s: %s", seed, v).isEqualTo(wanted);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = ByteDot.class,
+      names = {"SIGNED", "UNSIGNED"})
+  void quantisesByRowsToTwoDigits(ByteDot way) {
+    for (int seed = 0; seed < 40; seed++) {
+      Random random = new Random(seed);
+      rig.reset();
+      int rows = pick(random, SIZES);
+      int columns = pick(random, 1, 2, 3, 7, 8, 9, 31, 384);
+      float[] x = KernelRig.random(random, rows * columns);
+      int row = (columns + 3) / 4 * 8;
+      Buffer in = rig.input(4 * random.nextInt(4), x);
+      Buffer out = rig.output(rows * row, 0);
+      Buffer facts = rig.output(4 * rows, 0);
+      int most = QuantizeKernel.TWO_DIGITS;
+      rig.args(0, in.address(), 0, 0, out.address(), facts.address(), columns, most);
+      rig.run(new KernelSpec.Quantize(Quantised.DIGITS), KernelRig.PLAIN.with(way), rows);
+      byte[] found = rig.readBytes(out);
+      float[] scales = rig.read(facts);
+      for (int i = 0; i < rows * columns; i++) {
+        int at = i / columns * row + i % columns;
+        byte lower = found[at + row / 2];
+        int got =
+            way == ByteDot.SIGNED
+                ? 256 * found[at] + lower
+                : 256 * ((found[at] & 255) - 128) + (lower & 255);
+        float scale = scales[i / columns];
+        assertThat(got * scale).isBetween(x[i] - 0.51f * scale, x[i] + 0.51f * scale);
+        assertThat(Math.abs(got)).isLessThanOrEqualTo(most);
       }
     }
   }

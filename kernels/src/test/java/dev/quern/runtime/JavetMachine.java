@@ -72,7 +72,8 @@ public final class JavetMachine implements Machine, AutoCloseable {
       throw failed("cannot start V8", e);
     }
     memory = new JavetMemory(this);
-    features = new Features(validate(relaxedProbe()), shared);
+    Features found = new Features(validate(relaxedProbe()), shared);
+    features = found.relaxedSimd() ? found.with(ByteProbe.of(this)) : found;
   }
 
   /** A machine whose memory belongs to one thread. */

@@ -17,6 +17,9 @@ import dev.quern.onnx.DataType;
 import dev.quern.onnx.MiniLm;
 import dev.quern.onnx.ModelBuilder;
 import dev.quern.onnx.OnnxReader;
+import dev.quern.plan.Lowerings;
+import dev.quern.plan.Plan;
+import dev.quern.plan.Planner;
 import dev.quern.reference.Interpreter;
 import dev.quern.reference.Ort;
 import dev.quern.reference.Tensor;
@@ -99,17 +102,22 @@ class QuantisedTest {
     assertThat(Verifier.problems(graph)).isEmpty();
     Map<String, Tensor> reference = Interpreter.run(plain, inputs);
     Map<String, Tensor> optimised = Interpreter.run(graph, inputs);
+    wanted.forEach((name, tensor) -> {
+      Tensors.assertClose(reference.get(name), tensor, tolerance);
+      Tensors.assertClose(optimised.get(name), tensor, tolerance);
+    });
     try (JavetMachine machine = JavetMachine.create()) {
-      ModelRunner runner = ModelRunner.load(machine, graph, Limits.DEFAULT, 0);
-      Map<String, Tensor> found = runner.run(inputs);
-      // What a profile says of the steps, whatever their operands are.
-      assertThat(StepFacts.of(runner)).hasSize(runner.plan().steps().size());
-      assertThat(found.keySet()).isEqualTo(wanted.keySet());
-      wanted.forEach((name, tensor) -> {
-        Tensors.assertClose(reference.get(name), tensor, tolerance);
-        Tensors.assertClose(optimised.get(name), tensor, tolerance);
-        Tensors.assertClose(found.get(name), tensor, tolerance);
-      });
+      // By sums of bytes as well, where the machine has them.
+      for (boolean bytes :
+          machine.features().sumsBytes() ? new boolean[] {true, false} : new boolean[1]) {
+        Plan plan = Planner.plan(graph, Lowerings.all(), bytes);
+        ModelRunner runner = ModelRunner.load(machine, graph, plan, Limits.DEFAULT, 0);
+        Map<String, Tensor> found = runner.run(inputs);
+        // What a profile says of the steps, whatever their operands are.
+        assertThat(StepFacts.of(runner)).hasSize(runner.plan().steps().size());
+        assertThat(found.keySet()).isEqualTo(wanted.keySet());
+        wanted.forEach((name, tensor) -> Tensors.assertClose(found.get(name), tensor, tolerance));
+      }
     }
     return graph;
   }

@@ -348,8 +348,8 @@ public final class Check {
       larger[i] = kernel.whole() ? whole(5) : next();
     }
     if (kernel.whole()) {
-      larger[larger.length - 1] = -255;
-      larger[larger.length - k] = 255;
+      larger[larger.length - 1] = -kernel.format().magnitude();
+      larger[larger.length - k] = kernel.format().magnitude();
     } else if (demands.hazards() && had <= NAN_ROW && rows > NAN_ROW) {
       larger[NAN_ROW * k + k / 4] = Float.NaN;
     }

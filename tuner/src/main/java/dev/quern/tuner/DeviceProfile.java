@@ -71,12 +71,12 @@ public record DeviceProfile(
   }
 
   /** The same device to a kernel that needs some registers for itself. */
-  DeviceProfile less(int own) {
+  DeviceProfile withRegisters(int registers) {
     return new DeviceProfile(
         device,
         features,
         clockMilliseconds,
-        registers - own,
+        registers,
         fma,
         peakGflops,
         l1Bytes,

@@ -40,10 +40,10 @@ public record SearchSpace(int k, int n, RowBucket bucket, DeviceProfile profile)
   /** A schedule and what orders it: the cost that the model expects over that of the best tile. */
   private record Candidate(Schedule schedule, double cost) {}
 
-  /** The space of a model's kernel: products of whole numbers need a register more. */
+  /** The space of a model's kernel: its format may need registers of its own. */
   static SearchSpace of(TunableModel.Kernel kernel, RowBucket bucket, DeviceProfile profile) {
-    return new SearchSpace(
-        kernel.steps(), kernel.n(), bucket, kernel.whole() ? profile.less(1) : profile);
+    int registers = kernel.format().registers(profile.registers());
+    return new SearchSpace(kernel.steps(), kernel.n(), bucket, profile.withRegisters(registers));
   }
 
   /** How many legal schedules the whole grid holds. */

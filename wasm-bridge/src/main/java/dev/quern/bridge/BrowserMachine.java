@@ -1,5 +1,6 @@
 package dev.quern.bridge;
 
+import dev.quern.runtime.ByteProbe;
 import dev.quern.runtime.LinearMemory;
 import dev.quern.runtime.Machine;
 import dev.quern.runtime.MachineException;
@@ -13,8 +14,9 @@ final class BrowserMachine implements Machine {
 
   BrowserMachine(Host host) {
     this.host = host;
-    this.features = new Features(host.isRelaxedSimd(), host.isShared());
     this.memory = new BrowserMemory(host);
+    Features found = new Features(host.isRelaxedSimd(), host.isShared());
+    this.features = found.relaxedSimd() ? found.with(ByteProbe.of(this)) : found;
   }
 
   @Override

@@ -16,7 +16,8 @@ record Edition(
     ReferenceKernels folding,
     Lowerings lowerings,
     ReferenceDevice reference,
-    Dynamic dynamic) {
+    Dynamic dynamic,
+    boolean shaders) {
   /** Makes the back end of the device {@code reference}. */
   @FunctionalInterface
   interface ReferenceDevice {
@@ -47,7 +48,8 @@ record Edition(
         },
         (machine, file, request, top, why) -> {
           throw incomplete(why.getMessage());
-        });
+        },
+        false);
   }
 
   /** Everything. */
@@ -57,7 +59,20 @@ record Edition(
         ReferenceKernels.all(),
         Lowerings.all(),
         ReferenceBackend::new,
-        (machine, file, request, top, why) -> ExecutorBackend.open(machine, file, request, top));
+        (machine, file, request, top, why) -> ExecutorBackend.open(machine, file, request, top),
+        false);
+  }
+
+  /** Everything, for plans that shaders run too: those read weights that any machine can. */
+  static Edition gpu() {
+    Edition full = full();
+    return new Edition(
+        full.operators, full.folding, full.lowerings, full.reference, full.dynamic, true);
+  }
+
+  /** Whether plans may hold products that are summed as bytes. */
+  boolean bytes(BrowserMachine machine) {
+    return !shaders && machine.features().sumsBytes();
   }
 
   /** Tells the worker to load the full engine. */

@@ -66,7 +66,9 @@ final class Model {
     try {
       Graph parsed = timeline.time("parse", () -> parse(edition, file));
       if (!reference) {
-        plan = timeline.time("plan", () -> Planner.plan(parsed, edition.lowerings()));
+        plan =
+            timeline.time(
+                "plan", () -> Planner.plan(parsed, edition.lowerings(), edition.bytes(machine)));
       }
       graph = parsed;
     } catch (ModelException | PlanException e) {
