@@ -2,6 +2,7 @@ package dev.quern.kernel;
 
 import static dev.quern.wasm.Opcode.*;
 
+import dev.quern.schedule.Features;
 import dev.quern.wasm.Code;
 import dev.quern.wasm.Local;
 import dev.quern.wasm.ValueType;
@@ -21,9 +22,10 @@ import java.util.function.IntConsumer;
  * </pre>
  *
  * <p>A is f32, or lies in blocks, too, as {@link BlockQuantizeKernel} leaves it. Then products of
- * whole numbers are summed exactly, a block for itself: by {@code i16x8.relaxed_dot_i8x16_i7x16_s}
- * where there is relaxed SIMD (numbers of 4 bits are below 128, so that its result is the same on
- * every machine), otherwise by {@code i32x4.dot_i16x8_s}.
+ * whole numbers are summed exactly, a block for itself: by {@code
+ * i32x4.relaxed_dot_i8x16_i7x16_add_s} where that is one instruction of the machine, by {@code
+ * i16x8.relaxed_dot_i8x16_i7x16_s} where there is relaxed SIMD (numbers of 4 bits are below 128, so
+ * that the results of both are the same on every machine), otherwise by {@code i32x4.dot_i16x8_s}.
  */
 final class BlockCode {
   /** Vectors of numbers in a pass: eight sums of two products of 8 by 4 bits fit into an i16. */
@@ -213,10 +215,10 @@ final class BlockCode {
       Local b,
       long panel,
       int k,
-      boolean relaxed) {
+      Features features) {
     BlockCode block = new BlockCode(tile.code(), format);
     int size = format.block();
-    Quantised sums = block.new Quantised(tile, a, aRow, b, panel, relaxed);
+    Quantised sums = block.new Quantised(tile, a, aRow, b, panel, features);
     int all = (k + size - 1) / size * size;
     block.blocks(all, count -> sums.block(), a, leftBytes(size), b);
   }
@@ -229,6 +231,10 @@ final class BlockCode {
     private final Local b;
     private final long panel;
     private final boolean relaxed;
+
+    /** Whether four products are added to i32 at once. */
+    private final boolean fours;
+
     private final int vectors;
 
     /** Panels that are read side by side, so that they share the splats of A. */
@@ -244,13 +250,14 @@ final class BlockCode {
     private final List<Local> sums;
     private final List<Local> shorts;
 
-    Quantised(TileCode tile, Local a, long aRow, Local b, long panel, boolean relaxed) {
+    Quantised(TileCode tile, Local a, long aRow, Local b, long panel, Features features) {
       this.tile = tile;
       this.a = a;
       this.aRow = aRow;
       this.b = b;
       this.panel = panel;
-      this.relaxed = relaxed;
+      this.relaxed = features.relaxedSimd();
+      this.fours = features.sumsBytes();
       int rows = tile.rows();
       // A pass of the loop, whole blocks of the usual sizes where a tile has one row.
       vectors = Math.min(format.block() / per, rows == 1 ? 4 * PASS : PASS);
@@ -261,7 +268,7 @@ final class BlockCode {
       factors = locals("a_scale", rows);
       totals = locals("a_sum", rows);
       sums = locals("sum", group * rows);
-      shorts = relaxed ? locals("short", group * rows) : sums;
+      shorts = relaxed && !fours ? locals("short", group * rows) : sums;
       boolean loops = format.block() > vectors * per;
       left = loops ? code.local(ValueType.I32, "a_k") : a;
       from = loops ? code.local(ValueType.I32, "b_k") : b;
@@ -348,8 +355,18 @@ final class BlockCode {
               } else {
                 code.get(left).mem(V128_LOAD32_SPLAT, at);
               }
-              code.get(low).op(relaxed ? I16X8_RELAXED_DOT_I8X16_I7X16_S : I32X4_DOT_I16X8_S);
+              code.get(low);
               Local sum = shorts.get(j * tile.rows() + r);
+              if (fours) {
+                if (fresh && v == 0 && part == 0) {
+                  code.i32x4(0);
+                } else {
+                  code.get(sum);
+                }
+                code.op(I32X4_RELAXED_DOT_I8X16_I7X16_ADD_S).set(sum);
+                continue;
+              }
+              code.op(relaxed ? I16X8_RELAXED_DOT_I8X16_I7X16_S : I32X4_DOT_I16X8_S);
               if (part > 0 || (relaxed ? v % PASS > 0 : !fresh || v > 0)) {
                 code.get(sum).op(relaxed ? I16X8_ADD : I32X4_ADD);
               }
@@ -357,7 +374,7 @@ final class BlockCode {
             }
           }
         }
-        if (relaxed && (v % PASS == PASS - 1 || v == vectors - 1)) {
+        if (relaxed && !fours && (v % PASS == PASS - 1 || v == vectors - 1)) {
           for (int i = 0; i < count * tile.rows(); i++) {
             code.get(shorts.get(i)).op(I32X4_EXTADD_PAIRWISE_I16X8_S);
             if (!fresh || v >= PASS) {

@@ -342,8 +342,7 @@ public final class MatmulKernel {
       Local a = code.parameter(1);
       Local b = code.parameter(2);
       if (quantised) {
-        BlockCode.quantised(
-            tile, spec.format(), a, aRow, b, panel, spec.k(), features.relaxedSimd());
+        BlockCode.quantised(tile, spec.format(), a, aRow, b, panel, spec.k(), features);
       } else if (spec.format().kind() == WeightFormat.Kind.BLOCKS) {
         BlockCode.multiply(tile, spec.format(), a, aRow, b, panel, spec.k());
       } else {

@@ -16,10 +16,12 @@ import dev.quern.kernel.KernelSpec.Layout;
 import dev.quern.kernel.KernelSpec.Matmul;
 import dev.quern.kernel.KernelSpec.Pad;
 import dev.quern.kernel.KernelSpec.Pool;
+import dev.quern.kernel.KernelSpec.Quantised;
 import dev.quern.kernel.KernelSpec.Reduce;
 import dev.quern.kernel.KernelSpec.Reduction;
 import dev.quern.kernel.KernelSpec.Softmax;
 import dev.quern.onnx.DataType;
+import dev.quern.schedule.ByteDot;
 import dev.quern.schedule.Features;
 import dev.quern.schedule.Schedule;
 import dev.quern.wasm.Wabt;
@@ -67,6 +69,22 @@ class GoldenTest {
         Schedule.parse("mr=1 nr=8 mc=1 nc=8 kc=64 unroll=4 fma=1 order=n"),
         FMA,
         true),
+    MATMUL_BYTES(
+        new Matmul(
+            10, 8, Layout.PANELS, WeightFormat.BYTES, Programs.bias(), List.of(Extra.VECTOR)),
+        Schedule.parse("mr=2 nr=8 mc=4 nc=8 kc=4 unroll=2 fma=1 order=n"),
+        FMA.with(ByteDot.UNSIGNED),
+        true),
+    MATMUL_DIGITS(
+        new Matmul(34, 12, Layout.PANELS, WeightFormat.DIGITS, null, List.of()),
+        Schedule.parse("mr=1 nr=8 mc=1 nc=8 kc=12 unroll=4 fma=1 order=n"),
+        FMA.with(ByteDot.SIGNED),
+        false),
+    MATMUL_BLOCKS_FOURS(
+        new Matmul(64, 8, Layout.PANELS, WeightFormat.blocks(4, 32, false, true), null, List.of()),
+        Schedule.parse("mr=1 nr=8 mc=1 nc=8 kc=64 unroll=4 fma=1 order=n"),
+        FMA.with(ByteDot.UNSIGNED),
+        false),
     MATMUL_BLOCKS_WIDENED(
         new Matmul(
             600, 21, Layout.PANELS, WeightFormat.blocks(8, 64, true, false), null, List.of()),
@@ -78,6 +96,8 @@ class GoldenTest {
         Schedule.parse("mr=1 nr=8 mc=1 nc=8 kc=33 unroll=1 fma=1 order=n"),
         FMA,
         false),
+    QUANTIZE_DIGITS(
+        new KernelSpec.Quantize(Quantised.DIGITS), null, FMA.with(ByteDot.SIGNED), false),
     QUANTIZE_BLOCKS(new KernelSpec.QuantizeBlocks(40, 16), null, FMA, false),
     ATTENTION(new Attention(32, 32, 1152, 1152, 1152, 384, 1, 0.25f, true), null, FMA, false),
     ELEMENTWISE(
