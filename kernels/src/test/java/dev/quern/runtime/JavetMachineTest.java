@@ -2,12 +2,18 @@ package dev.quern.runtime;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.quern.onnx.Bytes;
+import dev.quern.schedule.ByteDot;
 import dev.quern.wasm.Function;
 import dev.quern.wasm.FunctionType;
 import dev.quern.wasm.Opcode;
 import dev.quern.wasm.WasmModule;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -23,13 +29,29 @@ class JavetMachineTest {
       assertThat(machine.features().threads()).isEqualTo(shared);
       assertThat(machine.features().relaxedSimd()).isTrue();
       machine.install(walkerStandIn(shared));
-      machine.load(adder(shared));
+      int module = machine.load(adder(shared));
       machine.memory().putInt(2048, 40);
       assertThat(machine.run(2048, 1, 1)).isEqualTo(42);
       double before = machine.now();
-      double seen = machine.call(0, "clock");
+      // Of the module that was installed before it.
+      double seen = machine.call(module - 1, "clock");
       assertThat(seen).isBetween(before, machine.now());
       assertThat(machine.validate(new byte[] {0, 1, 2})).isFalse();
+    }
+  }
+
+  /** Where the processor has the instruction, V8 uses it. */
+  @Test
+  void findsOutHowBytesAreSummed() throws IOException {
+    Path facts = Path.of("/proc/cpuinfo");
+    assumeThat(facts).isReadable();
+    boolean known = Files.readString(facts).contains(" avx_vnni");
+    try (JavetMachine machine = machine(false)) {
+      if (known) {
+        assertThat(machine.features().bytes()).isEqualTo(ByteDot.UNSIGNED);
+      } else {
+        assertThat(machine.features().bytes()).isNotNull();
+      }
     }
   }
 

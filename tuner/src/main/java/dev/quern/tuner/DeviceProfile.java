@@ -11,7 +11,7 @@ import java.util.Map;
  * What was measured of a device; stored by the browser, so that a later visit starts with it.
  *
  * @param device the {@link ClassKey}
- * @param features what the engine validates
+ * @param features what the engine validates, as far as schedules need it
  * @param clockMilliseconds the step of the clock
  * @param registers SIMD registers that a kernel may use before the engine spills
  * @param fma whether the fused multiply-add is at least as fast as multiply and add
