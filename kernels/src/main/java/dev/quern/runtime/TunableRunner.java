@@ -6,6 +6,7 @@ import dev.quern.kernel.MatmulKernel;
 import dev.quern.kernel.NarrowPacking;
 import dev.quern.kernel.PackKernel;
 import dev.quern.kernel.StepRecord;
+import dev.quern.kernel.WeightFormat;
 import dev.quern.onnx.DataType;
 import dev.quern.plan.Arg;
 import dev.quern.plan.Step;
@@ -222,11 +223,6 @@ public final class TunableRunner implements TunableModel {
       return b.address() + spec.format().bytes(spec.k(), spec.n());
     }
 
-    /** Where the scale and the zero point of A lie. */
-    long facts() {
-      return a.address() + a.bytes() - 8;
-    }
-
     /** A step's argument where each operand has a buffer of its own. */
     public long arg(int arg) {
       int extra = arg - MatmulKernel.EXTRAS;
@@ -246,25 +242,30 @@ public final class TunableRunner implements TunableModel {
     int k = kernel.k();
     int n = kernel.n();
     KernelSpec.Matmul spec = spec(kernel);
+    // Behind B are the sums of its columns, behind the scale of an A of bytes its zero point.
     Laid.Place b =
         new Laid.Place(runner.end(), spec.format().bytes(k, n) + spec.format().sumBytes(n), 0);
-    // Behind A its scale and zero point, behind B the sums of its columns.
-    Laid.Place a = new Laid.Place(b.next(), rows * spec.format().rowBytes(k) + 8, 0);
+    Laid.Place a = new Laid.Place(b.next(), rows * spec.format().rowBytes(k), 0);
     // One row more: what is behind C is guarded.
     Laid.Place c = new Laid.Place(a.next(), 4L * (rows + 1) * n, 0);
     long next = c.next();
     List<Laid.Place> extras = new ArrayList<>();
     for (Extra extra : kernel.extras()) {
       long stride = extra.rows() ? extra.columns() ? 4L * n : 4 : 0;
-      extras.add(new Laid.Place(next, 4L * extra.size(rows, n), stride));
+      long zero = extras.isEmpty() && spec.format().kind() == WeightFormat.Kind.BYTES ? 4 : 0;
+      extras.add(new Laid.Place(next, 4L * extra.size(rows, n) + zero, stride));
       next = extras.getLast().next();
     }
     machine.memory().ensure(next + StepRecord.SIZE);
     return new Laid(spec, rows, a, b, c, extras, next);
   }
 
-  /** Writes a problem into memory, for a kernel that runs elsewhere; C holds {@link #GUARD}. */
-  public Laid lay(Kernel kernel, Problem problem) {
+  /**
+   * Writes a problem into memory, for a kernel that runs elsewhere; C holds {@link #GUARD}.
+   *
+   * @param way how the kernel reads bytes of A
+   */
+  public Laid lay(Kernel kernel, Problem problem, ByteDot way) {
     int k = kernel.k();
     int n = kernel.n();
     int rows = problem.rows();
@@ -277,9 +278,12 @@ public final class TunableRunner implements TunableModel {
       memory.writeFloats(laid.extras().get(e).address(), problem.extras().get(e), 0, size);
     }
     if (kernel.format().isBytes()) {
-      byte[] left = bytes(problem.a(), rows, kernel);
+      byte[] left = bytes(problem.a(), rows, kernel, way == ByteDot.SIGNED);
       memory.write(laid.a().address(), left, 0, left.length);
-      memory.writeFloats(laid.facts(), new float[] {1, ZERO_POINT}, 0, 2);
+      if (kernel.format().digits() == 1) {
+        float[] zero = {ZERO_POINT};
+        memory.writeFloats(laid.extras().getFirst().address() + 4, zero, 0, 1);
+      }
     } else if (kernel.whole()) {
       byte[] left = whole(problem.a(), rows, k, (k + 1) / 2 * 2, 2);
       memory.write(laid.a().address(), left, 0, left.length);
@@ -315,7 +319,9 @@ public final class TunableRunner implements TunableModel {
     words[StepRecord.arg(MatmulKernel.C) / 4] = (int) laid.c().address();
     words[StepRecord.arg(MatmulKernel.M) / 4] = laid.rows();
     words[StepRecord.arg(MatmulKernel.FACT) / 4] = (int) laid.sums();
-    words[StepRecord.arg(MatmulKernel.RANGE) / 4] = (int) laid.facts();
+    if (laid.spec().format().kind() == WeightFormat.Kind.BYTES) {
+      words[StepRecord.arg(MatmulKernel.RANGE) / 4] = (int) laid.extras().getFirst().address();
+    }
     machine.memory().writeInts(laid.end(), words, 0, words.length);
   }
 
@@ -328,7 +334,7 @@ public final class TunableRunner implements TunableModel {
 
   @Override
   public float[] evaluate(Kernel kernel, Schedule schedule, Problem problem) {
-    Laid laid = lay(kernel, problem);
+    Laid laid = lay(kernel, problem, machine.features().bytes());
     record(kernel, schedule, laid);
     run(laid);
     return result(laid);
@@ -370,11 +376,10 @@ public final class TunableRunner implements TunableModel {
     packedAt = at;
   }
 
-  /** A of bytes, as this machine reads them. */
-  private byte[] bytes(float[] numbers, int rows, Kernel kernel) {
+  /** A of bytes. */
+  private static byte[] bytes(float[] numbers, int rows, Kernel kernel, boolean signed) {
     int k = kernel.k();
     int row = (int) kernel.format().rowBytes(k);
-    boolean signed = machine.features().bytes() == ByteDot.SIGNED;
     byte[] result = new byte[rows * row];
     for (int i = 0; i < rows * k; i++) {
       int at = i / k * row + i % k;

@@ -19,7 +19,7 @@ final class MatmulShader {
   /** Whether rows of A, and of C and the extras, can be read and written four numbers at a time. */
   private final boolean wideA;
 
-  /** Whether A is i16, two to a word, the rows of whole words. */
+  /** Whether A is whole numbers: i16, two to a word, or bytes, four of them. */
   private final boolean whole;
 
   private final boolean wideC;
@@ -100,6 +100,10 @@ final class MatmulShader {
         : code.let("panels", n.plus(3).over(4));
   }
 
+  private long columns(Shader.Sizes sizes) {
+    return spec.layout() == Layout.PANELS ? spec.n() : sizes.arg(MatmulKernel.N);
+  }
+
   /** Columns that a dispatch computes. */
   private static long columns(Shader.Sizes sizes, long all) {
     return sizes.share() == null ? all : 4 * sizes.share().count();
@@ -124,7 +128,7 @@ final class MatmulShader {
                   TiledProduct.groups(
                       schedule,
                       sizes.arg(MatmulKernel.M),
-                      columns(sizes, sizes.arg(MatmulKernel.N)),
+                      columns(sizes, matmul.columns(sizes)),
                       batch(sizes)),
               (code, self) -> {
                 Product product = matmul.new Product(code, self.groupZ());
@@ -176,17 +180,26 @@ final class MatmulShader {
     private final Expr cFrom;
     private final Expr batch;
 
+    /** The number that a byte of A stands for 0 with; null where A is no single bytes. */
+    private final Expr zero;
+
     Product(Code code, Expr batch) {
       this.batch = batch;
       aFrom = code.let("a_from", aAt.plus(batch.times(aBatch)));
       bFrom = narrow == null ? code.let("b_from", bAt.plus(batch.times(bBatch))) : null;
       cFrom = code.let("c_from", cAt.plus(batch.times(cBatch)));
+      // Behind A's scale, which is the epilogue's first operand.
+      boolean bytes = spec.format().kind() == WeightFormat.Kind.BYTES;
+      zero =
+          bytes
+              ? code.let("zero", extras.getFirst().array().at(extras.getFirst().at().plus(1)))
+              : null;
     }
 
     @Override
     public Expr row(Code code, Expr row) {
       if (whole) {
-        return aFrom.plus(row.times((spec.k() + 1) / 2));
+        return aFrom.plus(row.times(spec.format().rowBytes(spec.k()) / 4));
       }
       return aFrom.plus(row.times(wideA ? k.over(4) : k));
     }
@@ -195,6 +208,9 @@ final class MatmulShader {
     public Expr load(Code code, Expr row, Expr at) {
       if (wideA) {
         return a.at(row.plus(at.over(4)));
+      }
+      if (spec.format().isBytes()) {
+        return bytes(code, row, at);
       }
       if (whole) {
         return pairs(code, row, at);
@@ -218,6 +234,17 @@ final class MatmulShader {
         parts[2 * i + 1] = NarrowWeights.integer(word, 16);
       }
       return Expr.make(Type.VEC4F, parts);
+    }
+
+    /** Four numbers of one byte or two as f32; behind the last is what no weight meets. */
+    private Expr bytes(Code code, Expr row, Expr at) {
+      Expr word = code.let("four", a.at(row.plus(at.over(4))));
+      Expr upper = NarrowWeights.bytes(word);
+      if (spec.format().digits() == 1) {
+        return upper.minus(zero);
+      }
+      Expr second = code.let("lower", a.at(row.plus(at.over(4)).plus(spec.steps())));
+      return upper.minus(Expr.f32(128)).times(Expr.f32(256)).plus(NarrowWeights.bytes(second));
     }
 
     TiledProduct.Right right() {

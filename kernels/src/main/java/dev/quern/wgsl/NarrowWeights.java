@@ -51,6 +51,10 @@ final class NarrowWeights implements TiledProduct.Right {
       }
       return halves(code, words[0], words[1]);
     }
+    if (format.isBytes()) {
+      Expr up = code.let("up", Expr.u32(24).minus(at.rem(4).times(8)));
+      return column(four(code, panel, at), up);
+    }
     if (format.isWhole()) {
       Expr pair = pair(code, panel, at.over(2));
       return whole(code, pair, at.rem(2));
@@ -87,6 +91,13 @@ final class NarrowWeights implements TiledProduct.Right {
       }
       return four;
     }
+    if (format.isBytes()) {
+      Expr words = four(code, panel, at);
+      for (int q = 0; q < 4; q++) {
+        four.add(column(words, Expr.u32(24 - 8 * q)));
+      }
+      return four;
+    }
     if (format.isWhole()) {
       for (int i = 0; i < 2; i++) {
         Expr pair = pair(code, panel, at.over(2).plus(i));
@@ -100,6 +111,29 @@ final class NarrowWeights implements TiledProduct.Right {
       four.add(block.number(q));
     }
     return four;
+  }
+
+  /** Four depths of four columns, a column a word. */
+  private Expr four(Code code, Expr panel, Expr at) {
+    return code.let("quad", b.at(from.plus(panel.times(format.steps(k))).plus(at.over(4))));
+  }
+
+  /** The numbers of one depth, which so many bits up are the highest of their words. */
+  private static Expr column(Expr words, Expr up) {
+    Expr[] columns = new Expr[4];
+    for (int q = 0; q < 4; q++) {
+      columns[q] = integer(words.lane(q).shift("<<", up), 8);
+    }
+    return Expr.make(Type.VEC4F, columns);
+  }
+
+  /** The four bytes of a word as f32, from 0 to 255. */
+  static Expr bytes(Expr word) {
+    Expr[] bytes = new Expr[4];
+    for (int q = 0; q < 4; q++) {
+      bytes[q] = Expr.make(Type.F32, word.shift(">>", 8 * q).bits("&", Expr.u32(255)));
+    }
+    return Expr.make(Type.VEC4F, bytes);
   }
 
   /** Two depths lie together. */

@@ -6,7 +6,10 @@ import dev.quern.kernel.KernelSpec.Quantize;
 import dev.quern.kernel.KernelSpec.Range;
 import dev.quern.kernel.QuantizeKernel;
 
-/** Shaders that quantise rows of f32 to i16, two to a word, as {@link QuantizeKernel} does. */
+/**
+ * Shaders that quantise rows of f32 to i16, two to a word, or to bytes, as {@link QuantizeKernel}
+ * does; bytes count from 0, whatever they do on the CPU beside.
+ */
 final class QuantizeShaders {
   private QuantizeShaders() {}
 
@@ -46,7 +49,9 @@ final class QuantizeShaders {
     if (spec.to() == Quantised.U8) {
       throw new KernelException("no shader is made for " + spec.signature());
     }
-    boolean own = spec.to() == Quantised.ROWS;
+    boolean own = spec.to().byRows();
+    int digits = spec.to() == Quantised.DIGITS ? 2 : 1;
+    int per = spec.to() == Quantised.BYTES || digits > 1 ? 4 : 2;
     return Shader.build(
         spec.signature(),
         shader -> {
@@ -100,27 +105,58 @@ final class QuantizeShaders {
                             code.store(facts, factsAt.plus(1), point);
                           }));
                 }
-                Expr words = code.let("words_of_row", columns.plus(1).over(2));
-                Expr to = code.let("to", yAt.plus(row.times(words)));
+                Expr words = code.let("words_of_row", columns.plus(per - 1L).over(per));
+                Expr to = code.let("to", yAt.plus(row.times(words).times(digits)));
+                Expr offset = digits > 1 ? Expr.f32(0x8000) : zero;
                 rows.each(
                     words,
                     word -> {
-                      Expr column = code.let("column", word.times(2));
-                      Variable second = code.var("second", Type.F32);
-                      code.ifThen(
-                          column.plus(1).lt(columns),
-                          () -> code.set(second, x.at(from.plus(column).plus(1))));
-                      Expr lower = bits(x.at(from.plus(column)), scale, least, most);
-                      Expr upper = bits(second, scale, least, most).shift("<<", 16);
-                      Expr half = lower.bits("&", Expr.u32(0xffff));
-                      code.store(y, to.plus(word), half.bits("|", upper));
+                      Expr column = code.let("column", word.times(per));
+                      Expr[] numbers = new Expr[per];
+                      for (int q = 0; q < per; q++) {
+                        Expr value = value(code, x, from, column.plus(q), columns, q);
+                        Expr number = whole(value, scale, least, most);
+                        numbers[q] =
+                            code.let(
+                                "number",
+                                Expr.make(Type.I32, per == 2 ? number : number.plus(offset))
+                                    .bitcast(Type.U32));
+                      }
+                      for (int digit = 0; digit < digits; digit++) {
+                        int down = 8 * (digits - 1 - digit);
+                        Expr at = to.plus(words.times(digit)).plus(word);
+                        code.store(y, at, joined(numbers, down));
+                      }
                     });
               });
         });
   }
 
-  private static Expr bits(Expr value, Expr scale, Expr least, Expr most) {
-    Expr rounded = Expr.call("round", value.over(scale));
-    return Expr.make(Type.I32, Expr.call("clamp", rounded, least, most)).bitcast(Type.U32);
+  /** A number of a row, 0 behind its end. */
+  private static Expr value(Code code, Array x, Expr from, Expr column, Expr columns, int q) {
+    Expr value = x.at(from.plus(column));
+    if (q == 0) {
+      return value;
+    }
+    Variable guarded = code.var("value", Type.F32);
+    code.ifThen(column.lt(columns), () -> code.set(guarded, value));
+    return guarded;
+  }
+
+  private static Expr whole(Expr value, Expr scale, Expr least, Expr most) {
+    return Expr.call("clamp", Expr.call("round", value.over(scale)), least, most);
+  }
+
+  /** A word of the lowest bits of numbers that were shifted down. */
+  private static Expr joined(Expr[] numbers, int down) {
+    int bits = 32 / numbers.length;
+    Expr word = null;
+    for (int q = 0; q < numbers.length; q++) {
+      Expr moved = down == 0 ? numbers[q] : numbers[q].shift(">>", down);
+      Expr part = moved.bits("&", Expr.u32((1L << bits) - 1));
+      part = q == 0 ? part : part.shift("<<", bits * q);
+      word = q == 0 ? part : word.bits("|", part);
+    }
+    return word;
   }
 }

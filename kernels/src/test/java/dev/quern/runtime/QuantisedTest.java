@@ -265,6 +265,48 @@ class QuantisedTest {
     assertThat(graph.nodes()).hasSize(1);
   }
 
+  /** An operand that all matrices of a batch share keeps the batch from becoming rows. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void batchesWithATableForEachAgree(boolean dynamic) {
+    int k = 37;
+    int n = 18;
+    TensorProto weights = bytes(1, DataType.INT8, k, n);
+    ModelBuilder model = tabled(weights, n, k);
+    if (dynamic) {
+      model.node("DynamicQuantizeLinear", List.of("x"), List.of("q", "xs", "xz"));
+      model.node("MatMulInteger", List.of("q", "w", "xz", "z"), List.of("sums"));
+      model.node("Cast", List.of("sums"), List.of("real"), "to", DataType.FLOAT.code());
+      model.node("Mul", List.of("xs", "s"), List.of("scale"));
+      model.node("Mul", List.of("real", "scale"), List.of("product"));
+    } else {
+      model.node("DequantizeLinear", List.of("w", "s", "z"), List.of("b"));
+      model.node("MatMul", List.of("x", "b"), List.of("product"));
+    }
+    model.node("Add", List.of("product", "table"), List.of("y"));
+    // ONNX Runtime would round A to 8 bits for the one without a DynamicQuantizeLinear, too.
+    ModelBuilder wide = tabled(weights, n, k);
+    float[] b = new float[k * n];
+    for (int i = 0; i < b.length; i++) {
+      b[i] = weights.getRawData().byteAt(i) * 0.01f;
+    }
+    wide.constant("b", new long[] {k, n}, b);
+    wide.node("MatMul", List.of("x", "b"), List.of("product"));
+    wide.node("Add", List.of("product", "table"), List.of("y"));
+    byte[] oracle = dynamic ? exact(model.build()) : wide.build();
+    agree(model, oracle, Map.of("x", floats(2, 1, 3, 5, k)), dynamic ? 1e-4 : 1e-3);
+  }
+
+  private static ModelBuilder tabled(TensorProto weights, int n, int k) {
+    ModelBuilder model = new ModelBuilder(13);
+    model.input("x", DataType.FLOAT, "batch", "5", Integer.toString(k));
+    model.constant("w", weights);
+    model.constant("s", new long[] {}, 0.01f);
+    model.constant("z", ModelBuilder.raw(DataType.INT8, new byte[1]));
+    model.constant("table", new long[] {5, n}, floats(3, 1, 5, n).floats());
+    return model.output("y", DataType.FLOAT);
+  }
+
   /** Weights of f16 that a model casts to f32 stay f16 in memory, those of a bias become f32. */
   @Test
   void weightsOfHalfPrecisionStayNarrow() {

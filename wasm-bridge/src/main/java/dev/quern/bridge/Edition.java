@@ -16,8 +16,7 @@ record Edition(
     ReferenceKernels folding,
     Lowerings lowerings,
     ReferenceDevice reference,
-    Dynamic dynamic,
-    boolean shaders) {
+    Dynamic dynamic) {
   /** Makes the back end of the device {@code reference}. */
   @FunctionalInterface
   interface ReferenceDevice {
@@ -48,8 +47,7 @@ record Edition(
         },
         (machine, file, request, top, why) -> {
           throw incomplete(why.getMessage());
-        },
-        false);
+        });
   }
 
   /** Everything. */
@@ -59,20 +57,7 @@ record Edition(
         ReferenceKernels.all(),
         Lowerings.all(),
         ReferenceBackend::new,
-        (machine, file, request, top, why) -> ExecutorBackend.open(machine, file, request, top),
-        false);
-  }
-
-  /** Everything, for plans that shaders run too: those read weights that any machine can. */
-  static Edition gpu() {
-    Edition full = full();
-    return new Edition(
-        full.operators, full.folding, full.lowerings, full.reference, full.dynamic, true);
-  }
-
-  /** Whether plans may hold products that are summed as bytes. */
-  boolean bytes(BrowserMachine machine) {
-    return !shaders && machine.features().sumsBytes();
+        (machine, file, request, top, why) -> ExecutorBackend.open(machine, file, request, top));
   }
 
   /** Tells the worker to load the full engine. */

@@ -19,6 +19,6 @@ public final class GpuEngine {
   /** Connects the engine to the worker's JavaScript, before anything else. */
   @JSExport
   public static void start(Host to) {
-    Engine.start(to, Edition.gpu());
+    Engine.start(to, Edition.full());
   }
 }

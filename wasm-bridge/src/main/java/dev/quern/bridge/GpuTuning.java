@@ -7,6 +7,7 @@ import dev.quern.kernel.MatmulKernel;
 import dev.quern.plan.Step;
 import dev.quern.runtime.TunableModel;
 import dev.quern.runtime.TunableRunner;
+import dev.quern.schedule.ByteDot;
 import dev.quern.schedule.RowBucket;
 import dev.quern.schedule.Schedule;
 import dev.quern.tuner.GpuTrial;
@@ -127,7 +128,7 @@ final class GpuTuning {
 
   /** The next problem of the check, laid into memory: a dispatch whose buffers are made from it. */
   Map<String, Object> problem() {
-    laid = model.lay(trial.kernel(), trial.check().problem());
+    laid = model.lay(trial.kernel(), trial.check().problem(), ByteDot.UNSIGNED);
     Recorder.Dispatching made =
         Recorder.dispatching(laid.spec(), laid::arg, shaders, trial.schedule());
     List<Object> bindings = new ArrayList<>();

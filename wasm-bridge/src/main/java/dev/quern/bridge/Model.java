@@ -68,7 +68,8 @@ final class Model {
       if (!reference) {
         plan =
             timeline.time(
-                "plan", () -> Planner.plan(parsed, edition.lowerings(), edition.bytes(machine)));
+                "plan",
+                () -> Planner.plan(parsed, edition.lowerings(), machine.features().sumsBytes()));
       }
       graph = parsed;
     } catch (ModelException | PlanException e) {
