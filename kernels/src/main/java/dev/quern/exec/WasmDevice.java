@@ -4,9 +4,6 @@ import dev.quern.graph.Dim;
 import dev.quern.graph.Graph;
 import dev.quern.graph.Value;
 import dev.quern.graph.passes.Passes;
-import dev.quern.plan.Lowerings;
-import dev.quern.plan.Plan;
-import dev.quern.plan.Planner;
 import dev.quern.reference.Interpreter;
 import dev.quern.reference.Tensor;
 import dev.quern.runtime.Limits;
@@ -45,7 +42,8 @@ public final class WasmDevice implements Device {
     if (space == null) {
       space = Workspace.ofMany(machine, top);
     }
-    ModelRunner runner = ModelRunner.load(space, optimised, plan(optimised), limits);
+    ModelRunner runner =
+        ModelRunner.load(space, optimised, ModelRunner.plan(machine, optimised), limits);
     return new Compiled() {
       @Override
       public Map<String, Tensor> run(Map<String, Tensor> inputs) {
@@ -57,10 +55,6 @@ public final class WasmDevice implements Device {
         runner.release();
       }
     };
-  }
-
-  private Plan plan(Graph graph) {
-    return Planner.plan(graph, Lowerings.all(), machine.features().sumsBytes());
   }
 
   private static boolean hasEmptyValue(Graph graph) {

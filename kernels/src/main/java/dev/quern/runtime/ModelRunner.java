@@ -114,14 +114,14 @@ public final class ModelRunner {
     return ((MOST_PROGRAMS + 1L) * plan.steps().size() + 1) * StepRecord.SIZE;
   }
 
+  /** Plans a graph of any operators for a machine. */
+  public static Plan plan(Machine machine, Graph graph) {
+    return Planner.plan(graph, Lowerings.all(), machine.features().sumsBytes());
+  }
+
   /** Plans a graph of any operators and loads it. */
   public static ModelRunner load(Machine machine, Graph graph, Limits limits, long top) {
-    return load(
-        machine,
-        graph,
-        Planner.plan(graph, Lowerings.all(), machine.features().sumsBytes()),
-        limits,
-        top);
+    return load(machine, graph, plan(machine, graph), limits, top);
   }
 
   /**
