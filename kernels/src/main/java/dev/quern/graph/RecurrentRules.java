@@ -42,7 +42,9 @@ final class RecurrentRules {
     boolean cell = op.equals("LSTM");
     Dim size = all.plus(last).plus(cell ? last : Dim.ZERO);
     Compose c = new Compose(s);
-    Value packed = c.host(op, attributes, s.type(0), new Shape(List.of(size)));
+    Value stepped = SteppedLayer.write(s, functions(s, direction, activations), gates, size);
+    Value packed =
+        stepped != null ? stepped : c.host(op, attributes, s.type(0), new Shape(List.of(size)));
     if (s.wants(0)) {
       Value y = c.reshape(c.slice(packed, 0, Dim.ZERO, all), time, count, batch, hidden);
       c.output(0, batchFirst ? c.transpose(y, 2, 0, 1, 3) : y);

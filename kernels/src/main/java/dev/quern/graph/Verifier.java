@@ -125,6 +125,16 @@ public final class Verifier {
         demand(output.type() == DataType.INT32, "its sums are i32");
         keepsType = false;
       }
+      case "quern.Recurrent" -> {
+        int directions = (int) node.integer("directions", 1);
+        for (int d = 0; d < directions; d++) {
+          same(shape(node, d).dim(2), shape(node, directions + d).dim(0));
+        }
+        Dim hidden = shape(node, directions).dim(1);
+        Dim row = shape(node, 0).dim(1).times(hidden).times(Dim.of(directions));
+        Dim last = Dim.of(node.integer("gates", 0) == 4 ? 2 : 1);
+        same(shape.dim(0), row.times(shape(node, 0).dim(0).plus(last)));
+      }
       case "quern.DynamicQuantize" -> {
         same(node.integer("part", 0) == 0 ? shape(node, 0) : Shape.SCALAR, shape);
         demand(type(node, 0) == DataType.FLOAT, "it quantises f32");

@@ -1,5 +1,6 @@
 package dev.quern.kernel;
 
+import dev.quern.graph.ElementwiseOp;
 import dev.quern.graph.ElementwiseProgram;
 import dev.quern.onnx.DataType;
 import java.util.List;
@@ -204,6 +205,41 @@ public sealed interface KernelSpec {
     @Override
     public String signature() {
       return "f32_quantize_blocks k=" + k + " block=" + block;
+    }
+  }
+
+  /**
+   * The steps of a recurrent layer, f32: see {@link RecurrentKernel}.
+   *
+   * @param gates 1 of an RNN, 3 of a GRU that resets after the product, 4 of an LSTM
+   * @param reverse whether a layer of one direction begins with the last step
+   * @param biased whether the state's products have biases of their own
+   * @param started whether first states are given; otherwise they are 0
+   * @param functions sigmoid, tanh or relu: of gates, of the candidate, of the cell
+   */
+  record Recurrent(
+      int gates,
+      int hidden,
+      int directions,
+      boolean reverse,
+      boolean biased,
+      boolean started,
+      List<ElementwiseOp> functions)
+      implements KernelSpec {
+    public Recurrent {
+      functions = List.copyOf(functions);
+    }
+
+    @Override
+    public String signature() {
+      return "f32_recurrent gates="
+          + gates
+          + " hidden="
+          + hidden
+          + (directions == 2 ? " both" : reverse ? " reverse" : "")
+          + (biased ? " biased" : "")
+          + (started ? " started " : " ")
+          + Signatures.names(functions);
     }
   }
 

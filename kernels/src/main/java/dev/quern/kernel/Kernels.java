@@ -47,6 +47,7 @@ public final class Kernels {
           QuantizeKernel.emit(module, name, quantize.to(), features.bytes());
       case KernelSpec.QuantizeBlocks quantize ->
           BlockQuantizeKernel.emit(module, name, quantize, fma);
+      case KernelSpec.Recurrent recurrent -> RecurrentKernel.emit(module, name, recurrent, fma);
       case KernelSpec.IntegerMatmul product -> IntegerMatmulKernel.emit(module, name);
       case KernelSpec.Reduce reduce -> ReduceKernel.emit(module, name, reduce);
       case KernelSpec.Gather gather -> GatherKernel.emit(module, name, gather);

@@ -1,11 +1,16 @@
 package dev.quern.plan;
 
 import dev.quern.graph.Dim;
+import dev.quern.graph.ElementwiseOp;
 import dev.quern.graph.Node;
 import dev.quern.graph.Shape;
 import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec;
+import dev.quern.kernel.RecurrentKernel;
+import dev.quern.kernel.WeightFormat;
 import dev.quern.onnx.DataType;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** The steps of operators that only the full engine makes kernels for. */
@@ -32,9 +37,61 @@ final class OtherLowering {
         shape.size());
   }
 
+  private static void recurrent(Planner planner, Node node) {
+    int directions = (int) node.integer("directions", 1);
+    boolean biased = node.integer("biased", 0) != 0;
+    boolean started = node.integer("started", 0) != 0;
+    int gates = (int) node.integer("gates", 0);
+    List<String> inputs = node.inputs();
+    Shape x = planner.shape(inputs.getFirst());
+    int hidden = (int) planner.shape(inputs.get(directions)).dim(1).constant();
+    List<ElementwiseOp> functions = new ArrayList<>();
+    for (String name : node.text("functions", "").split(",", -1)) {
+      functions.add(
+          switch (name) {
+            case "Sigmoid" -> ElementwiseOp.SIGMOID;
+            case "Tanh" -> ElementwiseOp.TANH;
+            default -> ElementwiseOp.RELU;
+          });
+    }
+    Arg[] args = new Arg[RecurrentKernel.BATCH + 1];
+    Arrays.fill(args, Arg.number(0));
+    for (int d = 0; d < directions; d++) {
+      args[RecurrentKernel.INPUTS + d] = planner.view(inputs.get(d)).address();
+      String name = inputs.get(directions + d);
+      if (planner.constant(name) == null) {
+        throw new KernelException("the weights of its state are no constants");
+      }
+      int weight = planner.weight(List.of(name), WeightFormat.F32, hidden, true);
+      args[RecurrentKernel.WEIGHTS + d] = View.of(new Base.OfWeight(weight)).address();
+      if (biased) {
+        args[RecurrentKernel.BIASES + d] = planner.view(inputs.get(2 * directions + d)).address();
+      }
+    }
+    int first = directions * (biased ? 3 : 2);
+    for (int i = 0; i < (started ? gates == 4 ? 2 : 1 : 0); i++) {
+      args[RecurrentKernel.HIDDEN + i] = planner.view(inputs.get(first + i)).address();
+    }
+    args[RecurrentKernel.Y] = planner.define(node.output()).address();
+    args[RecurrentKernel.TIME] = Arg.number(x.dim(0));
+    args[RecurrentKernel.BATCH] = Arg.number(x.dim(1));
+    boolean reverse = node.integer("reverse", 0) != 0;
+    KernelSpec.Recurrent spec =
+        new KernelSpec.Recurrent(gates, hidden, directions, reverse, biased, started, functions);
+    Dim flops = x.dim(0).times(x.dim(1)).times(Dim.of(2L * directions * gates * hidden * hidden));
+    planner.step(
+        node.name(),
+        spec,
+        List.of(args),
+        new Work.Items(x.dim(1).times(Dim.of(directions)), x.dim(0).times(Dim.of(hidden))),
+        Dim.of(RecurrentKernel.scratch(spec)),
+        flops);
+  }
+
   static boolean lower(Planner planner, Node node) {
     switch (node.operator()) {
       case "host.CumSum" -> cumSum(planner, node);
+      case "quern.Recurrent" -> recurrent(planner, node);
       case "quern.MatMulInteger" -> Quantising.lowerProduct(planner, node);
       default -> {
         return false;

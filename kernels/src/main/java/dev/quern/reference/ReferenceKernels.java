@@ -57,6 +57,7 @@ public final class ReferenceKernels {
     rows.put("quern.MatMulInteger", QuantKernels::matMulInteger);
     rows.put("quern.DynamicQuantize", QuantKernels::dynamicQuantize);
     rows.put("quern.Attention", MatrixKernels::attention);
+    rows.put("quern.Recurrent", SteppedKernel::run);
     rows.put("quern.Iota", IndexKernels::iota);
     rows.put("quern.Conv", ImageKernels::conv);
     rows.put("quern.MaxPool", ImageKernels::maxPool);

@@ -178,9 +178,12 @@ public final class Workspace {
     return generation;
   }
 
-  /** The arena's first address, behind which there is room for so many bytes. */
+  /**
+   * The arena's first address, behind which there is room for so many bytes, and for a vector that
+   * is read beyond the end of a row.
+   */
   long arena(long bytes) {
-    machine.memory().ensure(arenaAt + bytes);
+    machine.memory().ensure(arenaAt + bytes + 16);
     arenaEnd = Math.max(arenaEnd, arenaAt + bytes);
     return arenaAt;
   }

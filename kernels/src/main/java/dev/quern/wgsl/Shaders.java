@@ -151,6 +151,7 @@ public final class Shaders {
       case KernelSpec.Quantize quantize -> QuantizeShaders.quantize(quantize);
       case KernelSpec.QuantizeBlocks quantize -> throw none(spec);
       case KernelSpec.IntegerMatmul product -> throw none(spec);
+      case KernelSpec.Recurrent recurrent -> throw none(spec);
     };
   }
 

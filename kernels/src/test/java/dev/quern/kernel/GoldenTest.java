@@ -96,6 +96,18 @@ class GoldenTest {
         Schedule.parse("mr=1 nr=8 mc=1 nc=8 kc=33 unroll=1 fma=1 order=n"),
         FMA,
         false),
+    RECURRENT(
+        new KernelSpec.Recurrent(
+            4,
+            10,
+            2,
+            false,
+            false,
+            true,
+            List.of(ElementwiseOp.SIGMOID, ElementwiseOp.TANH, ElementwiseOp.TANH)),
+        null,
+        FMA,
+        false),
     QUANTIZE_DIGITS(
         new KernelSpec.Quantize(Quantised.DIGITS), null, FMA.with(ByteDot.SIGNED), false),
     QUANTIZE_BLOCKS(new KernelSpec.QuantizeBlocks(40, 16), null, FMA, false),

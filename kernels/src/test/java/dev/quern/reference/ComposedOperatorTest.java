@@ -149,7 +149,51 @@ class ComposedOperatorTest {
           direction,
           "activations",
           d == 2 ? new String[] {"Relu", "Sigmoid"} : new String[] {"Relu"});
+      for (int hidden : new int[] {5, 36, 64}) {
+        manySteps(direction, d, hidden);
+      }
     }
+  }
+
+  /** More than are unrolled: one kernel goes through them. */
+  private static void manySteps(String direction, long d, long hidden) {
+    Tensor x = f32(21, 3, 5);
+    Tensor state = f32(d, 3, hidden);
+    for (long gates : new long[] {4, 3, 1}) {
+      long rows = gates * hidden;
+      List<Object> inputs = new ArrayList<>(List.of(x, fixed(scaled(d, rows, 5))));
+      inputs.add(fixed(scaled(d, rows, hidden)));
+      // Biases, and first states, in some of them.
+      if (hidden != 64) {
+        inputs.add(fixed(f32(d, 2 * rows)));
+      }
+      if (hidden == 36) {
+        inputs.addAll(List.of("", state));
+        if (gates == 4) {
+          inputs.add(f32(d, 3, hidden));
+        }
+      }
+      add(
+          direction + " " + hidden,
+          14,
+          gates == 4 ? "LSTM" : gates == 3 ? "GRU" : "RNN",
+          inputs,
+          gates == 4 ? 3 : 2,
+          "hidden_size",
+          hidden,
+          "direction",
+          direction,
+          gates == 3 ? "linear_before_reset" : "layout",
+          gates == 3 ? 1L : 0L);
+    }
+  }
+
+  private static Tensor scaled(long... dims) {
+    Tensor result = f32(dims);
+    for (int i = 0; i < result.size(); i++) {
+      result.floats()[i] /= (float) Math.sqrt(dims[2]);
+    }
+    return result;
   }
 
   private static void others() {
