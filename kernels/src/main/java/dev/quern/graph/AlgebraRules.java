@@ -93,6 +93,11 @@ final class AlgebraRules {
       dims.add(size);
     }
     Compose c = new Compose(s);
+    Value products = s.type(0) == DataType.FLOAT ? EinsumProducts.write(c, terms, right) : null;
+    if (products != null) {
+      c.output(0, products);
+      return;
+    }
     Map<String, Attribute> attributes =
         Map.of("equation", new Attribute.Text(String.join(",", terms) + "->" + right));
     c.output(0, c.host("Einsum", attributes, s.type(0), new Shape(dims)));

@@ -155,6 +155,10 @@ class ComposedOperatorTest {
     }
   }
 
+  private static void einsum(String equation, Object... operands) {
+    add(equation, 13, "Einsum", List.of(operands), 1, "equation", equation);
+  }
+
   /** More than are unrolled: one kernel goes through them. */
   private static void manySteps(String direction, long d, long hidden) {
     Tensor x = f32(21, 3, 5);
@@ -225,6 +229,16 @@ class ComposedOperatorTest {
             padding.equals("border") ? 1L : 0L);
       }
     }
+    einsum("bij,bjk->bik", f32(2, 3, 4), f32(2, 4, 5));
+    einsum("bsd,hkd->bhsk", f32(2, 3, 8), f32(4, 5, 8));
+    einsum("bhsk,bhtk->bhst", f32(2, 3, 4, 5), f32(2, 3, 6, 5));
+    einsum("...ij,jk->...ik", f32(2, 3, 4, 5), f32(5, 6));
+    einsum("i,j->ij", f32(3), f32(4));
+    einsum("ij,ij->", f32(3, 4), f32(3, 4));
+    einsum("bi,bj->jb", f32(2, 3), f32(2, 4));
+    einsum("ijk->kj", f32(2, 3, 4));
+    einsum("ij,jk,kl->li", f32(2, 3), f32(3, 4), f32(4, 5));
+    einsum("abc,ad", f32(2, 3, 4), f32(2, 5));
     for (String op :
         List.of("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Atanh")) {
       add("f32", 13, op, List.of(f32(3, 7)), 1);
