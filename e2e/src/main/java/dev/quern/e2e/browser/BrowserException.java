@@ -11,7 +11,8 @@ public final class BrowserException extends RuntimeException {
     super(message);
   }
 
-  BrowserException(String message, Throwable cause) {
+  /** One that says more of another. */
+  public BrowserException(String message, Throwable cause) {
     super(message, cause);
   }
 }

@@ -74,7 +74,7 @@ record Verdict(
           one.name(), operators, Status.UNSUPPORTED, e.problems().getFirst().toString());
     } catch (BrowserException e) {
       // Without its browser no case says anything.
-      throw e;
+      throw new BrowserException(one.name() + ": " + e.getMessage(), e);
     } catch (RuntimeException e) {
       return new Verdict(one.name(), operators, Status.FAILED, e.toString());
     }
