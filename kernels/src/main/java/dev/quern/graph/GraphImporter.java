@@ -439,15 +439,50 @@ public final class GraphImporter {
     List<Dim> contents = value.contents.orElseThrow();
     for (Dim dim : contents) {
       if (!dim.isConstant()) {
-        throw new Unsupported(
-            "it computes with the size " + dim + ", which is known at run time only",
-            "sizes may be used for shapes and slices, not as elements of tensors");
+        String sizes = sizes(value.value, contents, dim);
+        known.replace(name, new Known(value.value, value.contents, sizes));
+        return sizes;
       }
     }
     String target = builder.isDefined(name) ? builder.fresh(name) : name;
     builder.constant(Contents.toConstant(target, value.value, contents));
     known.replace(name, new Known(value.value, value.contents, target));
     return target;
+  }
+
+  /** A tensor of sizes that runs count. */
+  private String sizes(Value value, List<Dim> contents, Dim dim) {
+    DataType type = value.type();
+    if (type != DataType.INT64 && type != DataType.INT32) {
+      throw new Unsupported(
+          "it computes with the size " + dim + " as " + type.label(), "sizes are i64");
+    }
+    List<String> parts = new ArrayList<>();
+    for (Dim each : contents) {
+      Map<String, Attribute> numbers =
+          attributes("start", new Attribute.Dims(List.of(each)), "step", new Attribute.Int(0));
+      parts.add(made(Node.QUERN, "Iota", List.of(), numbers, value, Shape.of(1)));
+    }
+    Map<String, Attribute> axis = Map.of("axis", new Attribute.Int(0));
+    String all =
+        parts.size() == 1
+            ? parts.getFirst()
+            : made("", "Concat", parts, axis, value, Shape.of(parts.size()));
+    return value.shape().equals(Shape.of(parts.size()))
+        ? all
+        : made("", "Reshape", List.of(all), Map.of(), value, value.shape());
+  }
+
+  private String made(
+      String domain,
+      String op,
+      List<String> inputs,
+      Map<String, Attribute> attributes,
+      Value value,
+      Shape shape) {
+    String name = builder.fresh(value.name());
+    Node node = new Node(value.name(), domain, op, inputs, List.of(name), attributes);
+    return builder.node(node, value.type(), shape);
   }
 
   /** Attribute names and values in the order in which they are given, alternating. */

@@ -53,8 +53,61 @@ final class IndexRules {
     dims.addAll(indices.dims().subList(batch, indices.rank() - 1));
     dims.addAll(data.dims().subList(batch + (int) depth, data.rank()));
     Compose c = new Compose(s);
+    if (batch == 0) {
+      c.output(0, gathered(c, c.input(0), c.input(1), (int) depth, new Shape(dims)));
+      return;
+    }
     Map<String, Attribute> attributes = Map.of("batch_dims", new Attribute.Int(batch));
     c.output(0, c.host("GatherND", attributes, s.type(0), new Shape(dims)));
+  }
+
+  /**
+   * Rows of the data whose first axes are taken as one. Where one of a place's numbers is outside
+   * of its axis, the place becomes one that is outside of all.
+   */
+  private static Value gathered(Compose c, Value data, Value indices, int depth, Shape result) {
+    List<Dim> sizes = data.shape().dims();
+    List<Dim> axes = new ArrayList<>(indices.shape().dims());
+    axes.removeLast();
+    Shape places = new Shape(axes);
+    int last = indices.shape().rank() - 1;
+    if (depth == 1) {
+      return gathered(c, data, c.reshape(indices, places), result);
+    }
+    DataType type = indices.type();
+    Value at = null;
+    Value fits = null;
+    for (int i = 0; i < depth; i++) {
+      Value own = c.reshape(c.slice(indices, last, Dim.of(i), Dim.ONE), places);
+      Value size = c.reshape(c.iota(type, sizes.get(i), 0, Dim.ONE), Shape.SCALAR);
+      ProgramBuilder wrap = new ProgramBuilder(List.of(type, type));
+      int zero = wrap.constant(type, 0);
+      int below = wrap.op(ElementwiseOp.LESS, 0, zero);
+      wrap.op(ElementwiseOp.WHERE, below, wrap.op(ElementwiseOp.ADD, 0, 1), 0);
+      Value from = c.apply(wrap, own, size);
+      ProgramBuilder inside = new ProgramBuilder(List.of(type, type));
+      int least = inside.constant(type, 0);
+      int notBelow = inside.op(ElementwiseOp.GREATER_EQUAL, 0, least);
+      inside.op(ElementwiseOp.AND, notBelow, inside.op(ElementwiseOp.LESS, 0, 1));
+      Value fit = c.apply(inside, from, size);
+      fits = fits == null ? fit : c.apply(ElementwiseOp.AND, fits, fit);
+      ProgramBuilder next = new ProgramBuilder(List.of(type, type, type));
+      next.op(ElementwiseOp.ADD, next.op(ElementwiseOp.MUL, 0, 1), 2);
+      at = at == null ? from : c.apply(next, at, size, from);
+    }
+    Dim all = new Shape(sizes.subList(0, depth)).size();
+    Value outside = c.reshape(c.iota(type, all, 0, Dim.ONE), Shape.SCALAR);
+    ProgramBuilder choose = new ProgramBuilder(List.of(DataType.BOOL, type, type));
+    choose.op(ElementwiseOp.WHERE, 0, 1, 2);
+    List<Dim> flat = new ArrayList<>(List.of(all));
+    flat.addAll(sizes.subList(depth, sizes.size()));
+    Value rows = c.reshape(data, new Shape(flat));
+    return gathered(c, rows, c.apply(choose, fits, at, outside), result);
+  }
+
+  private static Value gathered(Compose c, Value rows, Value at, Shape result) {
+    Map<String, Attribute> axis = Map.of("axis", new Attribute.Int(0));
+    return c.node("", "Gather", List.of(rows, at), axis, rows.type(), result);
   }
 
   private static final List<String> REDUCTIONS = List.of("none", "add", "mul", "min", "max");

@@ -84,6 +84,16 @@ final class MovementRules {
       s.alias(0, 0);
       return;
     }
+    Optional<List<Dim>> contents = s.contents(0);
+    if (contents.isPresent() && from.isConstant()) {
+      Shape to = Site.permuted(from, perm);
+      long[] strides = new long[rank];
+      for (int i = 0; i < rank; i++) {
+        strides[i] = from.product((int) (long) perm.get(i) + 1, rank).constant();
+      }
+      s.contents(0, s.type(0), to, picked(contents.get(), to, 0, strides));
+      return;
+    }
     s.node(
         0,
         "",
@@ -92,6 +102,23 @@ final class MovementRules {
         Map.of("perm", new Attribute.Ints(perm)),
         s.type(0),
         Site.permuted(from, perm));
+  }
+
+  /** Elements of a tensor by the distances of neighbours along each axis of the result. */
+  private static List<Dim> picked(List<Dim> all, Shape to, long first, long[] strides) {
+    List<Dim> elements = new ArrayList<>();
+    long size = to.size().constant();
+    for (long i = 0; i < size; i++) {
+      long at = first;
+      long rest = i;
+      for (int axis = strides.length - 1; axis >= 0; axis--) {
+        long length = to.dim(axis).constant();
+        at += rest % length * strides[axis];
+        rest /= length;
+      }
+      elements.add(all.get((int) at));
+    }
+    return elements;
   }
 
   /** One axis of a slice, with positions counted from 0. */
@@ -129,6 +156,18 @@ final class MovementRules {
     Optional<List<Dim>> contents = s.contents(0);
     if (contents.isPresent() && from.rank() == 1) {
       contents(s, contents.get(), cuts.getFirst());
+    } else if (contents.isPresent() && from.isConstant() && isConstant(cuts)) {
+      long first = 0;
+      long[] strides = new long[cuts.size()];
+      List<Dim> dims = new ArrayList<>();
+      for (int i = 0; i < strides.length; i++) {
+        long stride = from.product(i + 1, from.rank()).constant();
+        first += cuts.get(i).start.constant() * stride;
+        strides[i] = cuts.get(i).step * stride;
+        dims.add(cuts.get(i).size);
+      }
+      Shape to = new Shape(dims);
+      s.contents(0, s.type(0), to, picked(contents.get(), to, first, strides));
     } else {
       write(s, 0, cuts);
     }
@@ -175,6 +214,15 @@ final class MovementRules {
       return at.plus(size).max(least);
     }
     throw Site.unsupported("it cannot be told whether the position " + at + " is negative", "");
+  }
+
+  private static boolean isConstant(Iterable<Cut> cuts) {
+    for (Cut cut : cuts) {
+      if (!cut.start.isConstant() || !cut.size.isConstant()) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static void contents(Site s, List<Dim> all, Cut cut) {

@@ -10,6 +10,9 @@ import java.util.Map;
  * slices: every hidden state, the last one, and the last cell state of an LSTM.
  */
 final class RecurrentRules {
+  /** So many steps are faster as programs that are fused. */
+  private static final long FEW = 2;
+
   private RecurrentRules() {}
 
   /** RNN, GRU or LSTM; the inputs' axes are {@code [time, batch, …]}, or swapped by layout 1. */
@@ -30,9 +33,6 @@ final class RecurrentRules {
     }
     Map<String, Attribute> attributes = attributes(s, direction, activations);
     int gates = op.equals("LSTM") ? 4 : op.equals("GRU") ? 3 : 1;
-    if (UnrolledLayer.write(s, functions(s, direction, activations), gates)) {
-      return;
-    }
     Dim time = x.dim(batchFirst ? 1 : 0);
     Dim batch = x.dim(batchFirst ? 0 : 1);
     Dim hidden = s.shape(2).dim(2);
@@ -42,9 +42,15 @@ final class RecurrentRules {
     boolean cell = op.equals("LSTM");
     Dim size = all.plus(last).plus(cell ? last : Dim.ZERO);
     Compose c = new Compose(s);
-    Value stepped = SteppedLayer.write(s, functions(s, direction, activations), gates, size);
-    Value packed =
-        stepped != null ? stepped : c.host(op, attributes, s.type(0), new Shape(List.of(size)));
+    List<String> functions = functions(s, direction, activations);
+    boolean few = time.isConstant() && time.constant() <= FEW;
+    Value packed = few ? null : SteppedLayer.write(s, functions, gates, size);
+    if (packed == null) {
+      if (UnrolledLayer.write(s, functions, gates)) {
+        return;
+      }
+      packed = c.host(op, attributes, s.type(0), new Shape(List.of(size)));
+    }
     if (s.wants(0)) {
       Value y = c.reshape(c.slice(packed, 0, Dim.ZERO, all), time, count, batch, hidden);
       c.output(0, batchFirst ? c.transpose(y, 2, 0, 1, 3) : y);

@@ -45,6 +45,7 @@ final class SteppedLayer {
     boolean plain =
         s.type(0) == DataType.FLOAT
             && s.shape(2).dim(2).isConstant()
+            && !s.varies(2)
             && !s.has(4)
             && !s.has(7)
             && s.real("clip", 0) == 0

@@ -300,8 +300,16 @@ final class MatmulLowering {
     }
     for (String name : names) {
       planner.needFloat(name);
-      views.add(planner.view(name));
-      strides.add(extraStrides(planner.shape(name), full));
+      List<Dim> own = extraStrides(planner.shape(name), full);
+      if (own == null) {
+        List<Dim> spread = Axis.broadcast(planner.shape(name), out);
+        View from = planner.view(name);
+        views.add(Copies.materialise(planner, node.name(), DataType.FLOAT, from, spread, out));
+        strides.add(Axis.contiguous(full));
+      } else {
+        views.add(planner.view(name));
+        strides.add(own);
+      }
     }
     Shape lead = new Shape(full.dims().subList(0, full.rank() - 1));
     List<Axis> axes = Axis.of(lead, leading(strides));
@@ -400,7 +408,10 @@ final class MatmulLowering {
     return Axis.broadcast(aScaleStride.is(0) ? Shape.SCALAR : new Shape(dims), full);
   }
 
-  /** Strides of an extra along {@code full}, which may have a row that the node's output lacks. */
+  /**
+   * Strides of an extra along {@code full}, which may have a row that the node's output lacks, or
+   * axes of its in one; null if there are none.
+   */
   private List<Dim> extraStrides(Shape extra, Shape full) {
     if (full.rank() == out.rank() && full.equals(out)) {
       return Axis.broadcast(extra, full);
@@ -412,7 +423,7 @@ final class MatmulLowering {
     if (extra.rank() <= 1) {
       return Axis.broadcast(extra, full);
     }
-    throw new KernelException("its operand of shape " + extra + " broadcasts in an unusual way");
+    return null;
   }
 
   /** The strides without the last dimension. */

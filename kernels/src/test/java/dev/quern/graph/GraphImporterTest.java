@@ -194,14 +194,21 @@ class GraphImporterTest {
   }
 
   @Test
-  void refusesSizesAsElements() {
+  void countsSizesThatAreElements() {
     ModelBuilder model =
         new ModelBuilder(13)
-            .input("x", DataType.INT64, "batch")
+            .input("x", DataType.INT64, "batch", "3")
             .output("y", DataType.INT64)
+            .output("z", DataType.INT64)
             .node("Size", List.of("x"), List.of("n"))
-            .node("Add", List.of("x", "n"), List.of("y"));
-    assertThat(failure(model)).hasMessageContaining("computes with the size batch");
+            .node("Add", List.of("x", "n"), List.of("y"))
+            .node("Shape", List.of("x"), List.of("s"))
+            .node("Mul", List.of("s", "s"), List.of("z"));
+    Graph graph = GraphImporter.importModel(OnnxReader.read(Bytes.of(model.build())));
+    Tensor x = Tensor.of(new long[] {1, 2, 3, 4, 5, 6}, 2, 3);
+    Map<String, Tensor> results = Interpreter.run(graph, Map.of("x", x));
+    assertThat(results.get("y").longs()).containsExactly(7, 8, 9, 10, 11, 12);
+    assertThat(results.get("z").longs()).containsExactly(4, 9);
   }
 
   @Test

@@ -155,6 +155,12 @@ class ComposedOperatorTest {
     }
   }
 
+  /** Places of so many numbers each. */
+  private static void gathered(Tensor data, int depth, long... places) {
+    Tensor at = Tensor.of(places, places.length / depth, depth);
+    add(depth + " numbers a place", 13, "GatherND", List.of(data, at), 1);
+  }
+
   private static void einsum(String equation, Object... operands) {
     add(equation, 13, "Einsum", List.of(operands), 1, "equation", equation);
   }
@@ -229,6 +235,10 @@ class ComposedOperatorTest {
             padding.equals("border") ? 1L : 0L);
       }
     }
+    gathered(f32(3, 4, 5), 2, 0, 0, 2, 3, -1, -4);
+    gathered(f32(3, 4), 2, 1, -1, -3, 2);
+    gathered(f32(3, 4, 2), 3, 0, 1, 1, 2, 3, 0);
+    gathered(f32(5, 3), 1, 4, 0, -2);
     einsum("bij,bjk->bik", f32(2, 3, 4), f32(2, 4, 5));
     einsum("bsd,hkd->bhsk", f32(2, 3, 8), f32(4, 5, 8));
     einsum("bhsk,bhtk->bhst", f32(2, 3, 4, 5), f32(2, 3, 6, 5));
