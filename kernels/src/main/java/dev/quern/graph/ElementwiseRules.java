@@ -209,7 +209,7 @@ final class ElementwiseRules {
     if (!GraphImporter.isSupported(to)) {
       throw Site.unsupported("it casts to " + to.label(), "cast to f32");
     }
-    Optional<List<Dim>> contents = s.contents(0);
+    Optional<List<Dim>> contents = s.elements(0);
     if (from == DataType.FLOAT16 && to == DataType.FLOAT && !s.varies(0)) {
       s.node(0, Node.QUERN, "Widen", List.of(s.operand(0)), Map.of(), to, s.shape(0));
     } else if (from == to) {

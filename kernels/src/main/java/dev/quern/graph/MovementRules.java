@@ -84,7 +84,7 @@ final class MovementRules {
       s.alias(0, 0);
       return;
     }
-    Optional<List<Dim>> contents = s.contents(0);
+    Optional<List<Dim>> contents = s.elements(0);
     if (contents.isPresent() && from.isConstant()) {
       Shape to = Site.permuted(from, perm);
       long[] strides = new long[rank];
@@ -153,7 +153,7 @@ final class MovementRules {
       int axis = s.axis(axes.get(i), from.rank());
       cuts.set(axis, cut(starts.get(i), ends.get(i), steps.get(i), from.dim(axis)));
     }
-    Optional<List<Dim>> contents = s.contents(0);
+    Optional<List<Dim>> contents = s.elements(0);
     if (contents.isPresent() && from.rank() == 1) {
       contents(s, contents.get(), cuts.getFirst());
     } else if (contents.isPresent() && from.isConstant() && isConstant(cuts)) {

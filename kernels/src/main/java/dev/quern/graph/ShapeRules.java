@@ -55,11 +55,11 @@ final class ShapeRules {
   /** Writes output 0 as input 0 in another shape. */
   private static void write(Site s, Shape to) {
     DataType type = s.type(0);
-    Optional<List<Dim>> contents = s.contents(0);
+    Optional<List<Dim>> contents = s.elements(0);
     Optional<Constant> constant = s.constant(0);
     if (s.shape(0).equals(to)) {
       s.alias(0, 0);
-    } else if (contents.isPresent() && to.isConstant() && to.rank() <= 1) {
+    } else if (contents.isPresent() && to.isConstant()) {
       s.contents(0, type, to, contents.get());
     } else if (constant.isPresent() && to.isConstant()) {
       s.constant(0, new Constant(s.output(0), type, to, constant.get().data()));

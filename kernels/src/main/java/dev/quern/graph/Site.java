@@ -60,8 +60,13 @@ final class Site {
     return known(input).value().shape();
   }
 
-  /** The elements of an input, if they are known. */
+  /** The elements of an input that is a number or a row of them, if they are known. */
   Optional<List<Dim>> contents(int input) {
+    return shape(input).rank() > 1 ? Optional.empty() : elements(input);
+  }
+
+  /** The elements of an input of any rank, if they are known. */
+  Optional<List<Dim>> elements(int input) {
     Optional<List<Dim>> contents = known(input).contents();
     if (contents.isEmpty()) {
       asked = node.inputs().get(input);

@@ -1,8 +1,10 @@
 package dev.quern.graph.passes;
 
 import dev.quern.graph.Constant;
+import dev.quern.graph.Dim;
 import dev.quern.graph.Graph;
 import dev.quern.graph.Node;
+import dev.quern.graph.Shape;
 import dev.quern.graph.Value;
 import dev.quern.onnx.Bytes;
 import dev.quern.reference.ReferenceKernels;
@@ -23,6 +25,11 @@ final class FoldConstants {
     Editor editor = new Editor(graph);
     long made = 0;
     for (Node node : editor.source()) {
+      Constant part = editor.isOutput(node.output()) ? null : part(editor, node);
+      if (part != null) {
+        editor.constant(part);
+        continue;
+      }
       // Weights of f16 that no product takes as they are: twice the bytes of the file at most.
       boolean widens = node.isQuern("Widen") && editor.constant(node.inputs().getFirst()) != null;
       boolean fits =
@@ -52,6 +59,35 @@ final class FoldConstants {
           new Constant(output.name(), output.type(), output.shape(), Bytes.of(result.toBytes())));
     }
     return editor.finish();
+  }
+
+  /** What lies in one piece in a constant, or is one under other dimensions; nothing is copied. */
+  private static Constant part(Editor editor, Node node) {
+    boolean slice = node.isOnnx("Slice");
+    if (!slice && !node.isOnnx("Reshape")) {
+      return null;
+    }
+    Constant whole = editor.constant(node.inputs().getFirst());
+    Shape to = editor.shape(node.output());
+    if (whole == null || whole.size() <= MOST || !to.isConstant() || to.size().is(0)) {
+      return null;
+    }
+    Shape from = whole.shape();
+    long start = 0;
+    boolean cut = false;
+    for (int i = from.rank() - 1; slice && i >= 0; i--) {
+      Dim at = node.dims("starts").get(i);
+      // Before an axis of which a part is taken, one place may be.
+      boolean fits = at.isConstant() && node.ints("steps").get(i) == 1;
+      if (!fits || cut && !to.dim(i).is(1)) {
+        return null;
+      }
+      cut |= !to.dim(i).equals(from.dim(i));
+      start += at.constant() * from.product(i + 1, from.rank()).constant();
+    }
+    int width = whole.type().bytes();
+    Bytes data = whole.data().slice(start * width, to.size().constant() * width);
+    return new Constant(node.output(), whole.type(), to, data);
   }
 
   private static boolean isFoldable(Editor editor, Node node) {
