@@ -2,6 +2,7 @@ package dev.quern.graph;
 
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
@@ -28,7 +29,65 @@ final class IndexRules {
     }
     Compose c = new Compose(s);
     int axis = s.axis(s.integer("axis", 0), data.rank());
-    c.output(0, c.host("GatherElements", axis(axis), s.type(0), s.shape(1)));
+    if (s.shape(1).rank() > 4) {
+      c.output(0, c.host("GatherElements", axis(axis), s.type(0), s.shape(1)));
+      return;
+    }
+    c.output(0, elements(c, c.input(0), c.input(1), axis));
+  }
+
+  /** Elements whose place along one axis is said, and along the others is their own. */
+  private static Value elements(Compose c, Value data, Value indices, int axis) {
+    DataType type = indices.type();
+    Shape from = data.shape();
+    int rank = from.rank();
+    Dim size = from.dim(axis);
+    Value length = number(c, type, size);
+    Value own = wrapped(c, indices, length);
+    Value at = c.apply(ElementwiseOp.MUL, own, number(c, type, from.product(axis + 1, rank)));
+    for (int i = 0; i < rank; i++) {
+      if (i != axis && !indices.shape().dim(i).is(1)) {
+        Dim[] dims = new Dim[rank];
+        Arrays.fill(dims, Dim.ONE);
+        dims[i] = indices.shape().dim(i);
+        Value place = c.reshape(c.iota(type, Dim.ZERO, 1, dims[i]), dims);
+        Value stride = number(c, type, from.product(i + 1, rank));
+        at = c.apply(ElementwiseOp.ADD, at, c.apply(ElementwiseOp.MUL, place, stride));
+      }
+    }
+    Value fits = inside(c, own, length);
+    return gathered(
+        c, c.reshape(data, from.size()), chosen(c, fits, at, from.size()), indices.shape());
+  }
+
+  /** A size as a number. */
+  private static Value number(Compose c, DataType type, Dim size) {
+    return c.reshape(c.iota(type, size, 0, Dim.ONE), Shape.SCALAR);
+  }
+
+  /** Places from the end, which are negative, counted from the beginning. */
+  private static Value wrapped(Compose c, Value places, Value size) {
+    DataType type = places.type();
+    ProgramBuilder p = new ProgramBuilder(List.of(type, type));
+    int below = p.op(ElementwiseOp.LESS, 0, p.constant(type, 0));
+    p.op(ElementwiseOp.WHERE, below, p.op(ElementwiseOp.ADD, 0, 1), 0);
+    return c.apply(p, places, size);
+  }
+
+  private static Value inside(Compose c, Value places, Value size) {
+    DataType type = places.type();
+    ProgramBuilder p = new ProgramBuilder(List.of(type, type));
+    int least = p.op(ElementwiseOp.GREATER_EQUAL, 0, p.constant(type, 0));
+    p.op(ElementwiseOp.AND, least, p.op(ElementwiseOp.LESS, 0, 1));
+    return c.apply(p, places, size);
+  }
+
+  /** Places, or where they do not fit one that is outside of all. */
+  private static Value chosen(Compose c, Value fits, Value places, Dim all) {
+    DataType type = places.type();
+    ProgramBuilder p = new ProgramBuilder(List.of(DataType.BOOL, type, type));
+    p.op(ElementwiseOp.WHERE, 0, 1, 2);
+    return c.apply(p, fits, places, number(c, type, all));
   }
 
   static void gatherNd(Site s) {
@@ -79,30 +138,19 @@ final class IndexRules {
     Value fits = null;
     for (int i = 0; i < depth; i++) {
       Value own = c.reshape(c.slice(indices, last, Dim.of(i), Dim.ONE), places);
-      Value size = c.reshape(c.iota(type, sizes.get(i), 0, Dim.ONE), Shape.SCALAR);
-      ProgramBuilder wrap = new ProgramBuilder(List.of(type, type));
-      int zero = wrap.constant(type, 0);
-      int below = wrap.op(ElementwiseOp.LESS, 0, zero);
-      wrap.op(ElementwiseOp.WHERE, below, wrap.op(ElementwiseOp.ADD, 0, 1), 0);
-      Value from = c.apply(wrap, own, size);
-      ProgramBuilder inside = new ProgramBuilder(List.of(type, type));
-      int least = inside.constant(type, 0);
-      int notBelow = inside.op(ElementwiseOp.GREATER_EQUAL, 0, least);
-      inside.op(ElementwiseOp.AND, notBelow, inside.op(ElementwiseOp.LESS, 0, 1));
-      Value fit = c.apply(inside, from, size);
+      Value size = number(c, type, sizes.get(i));
+      Value from = wrapped(c, own, size);
+      Value fit = inside(c, from, size);
       fits = fits == null ? fit : c.apply(ElementwiseOp.AND, fits, fit);
       ProgramBuilder next = new ProgramBuilder(List.of(type, type, type));
       next.op(ElementwiseOp.ADD, next.op(ElementwiseOp.MUL, 0, 1), 2);
       at = at == null ? from : c.apply(next, at, size, from);
     }
     Dim all = new Shape(sizes.subList(0, depth)).size();
-    Value outside = c.reshape(c.iota(type, all, 0, Dim.ONE), Shape.SCALAR);
-    ProgramBuilder choose = new ProgramBuilder(List.of(DataType.BOOL, type, type));
-    choose.op(ElementwiseOp.WHERE, 0, 1, 2);
     List<Dim> flat = new ArrayList<>(List.of(all));
     flat.addAll(sizes.subList(depth, sizes.size()));
     Value rows = c.reshape(data, new Shape(flat));
-    return gathered(c, rows, c.apply(choose, fits, at, outside), result);
+    return gathered(c, rows, chosen(c, fits, at, all), result);
   }
 
   private static Value gathered(Compose c, Value rows, Value at, Shape result) {

@@ -4,6 +4,7 @@ import static dev.quern.graph.ElementwiseOp.*;
 
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -11,6 +12,9 @@ import java.util.Optional;
 
 /** Reductions that are made of sums and element-wise programs, and those along one axis. */
 final class ReductionRules {
+  /** Places that f32 counts exactly. */
+  private static final int MOST_PLACES = 1 << 24;
+
   private ReductionRules() {}
 
   /** The axes of a reduction; an attribute before version {@code asInput}, an input from then. */
@@ -120,11 +124,40 @@ final class ReductionRules {
       }
     }
     Compose c = new Compose(s);
+    boolean last = s.integer("select_last_index", 0) != 0;
+    boolean exact = shape.rank() > 0 && Dim.of(MOST_PLACES).isAtLeast(shape.dim(axis));
+    if (exact && s.type(0) == DataType.FLOAT) {
+      Value place = place(c, op.equals("ArgMax") ? "ReduceMax" : "ReduceMin", axis, last);
+      c.output(0, c.reshape(place, new Shape(dims)));
+      return;
+    }
     Map<String, Attribute> attributes =
         GraphImporter.attributes(
             "axis", new Attribute.Int(axis),
             "last", new Attribute.Int(s.integer("select_last_index", 0)));
     c.output(0, c.host(op, attributes, DataType.INT64, new Shape(dims)));
+  }
+
+  /** The first or last place of an axis where its extreme is, 0 if NaN hides it. */
+  private static Value place(Compose c, String extreme, int axis, boolean last) {
+    Value x = c.input(0);
+    DataType f32 = DataType.FLOAT;
+    Dim[] dims = new Dim[x.shape().rank()];
+    Arrays.fill(dims, Dim.ONE);
+    dims[axis] = x.shape().dim(axis);
+    ProgramBuilder real = new ProgramBuilder(DataType.INT32);
+    real.typed(ElementwiseOp.CAST, f32, 0);
+    Value places = c.apply(real, c.iota(DataType.INT32, Dim.ZERO, 1, dims[axis]));
+    ProgramBuilder choose = new ProgramBuilder(List.of(f32, f32, f32));
+    int nowhere = choose.constant(f32, last ? -1 : MOST_PLACES);
+    choose.op(ElementwiseOp.WHERE, choose.op(ElementwiseOp.EQUAL, 0, 1), 2, nowhere);
+    List<Long> axes = List.of((long) axis);
+    Value found = c.apply(choose, x, c.reduce(extreme, x, axes, true), c.reshape(places, dims));
+    ProgramBuilder whole = new ProgramBuilder(f32);
+    int none = whole.op(ElementwiseOp.EQUAL, 0, whole.constant(f32, last ? -1 : MOST_PLACES));
+    int place = whole.op(ElementwiseOp.WHERE, none, whole.constant(f32, 0), 0);
+    whole.typed(ElementwiseOp.CAST, DataType.INT64, place);
+    return c.apply(whole, c.reduce(last ? "ReduceMax" : "ReduceMin", found, axes, true));
   }
 
   static void cumSum(Site s) {

@@ -235,6 +235,15 @@ class ComposedOperatorTest {
             padding.equals("border") ? 1L : 0L);
       }
     }
+    for (long axis : new long[] {0, 1, 2}) {
+      Tensor places = Tensor.of(new long[] {0, 1, -1, 1, -2, 0, 1, 1}, 2, 2, 2);
+      add("axis " + axis, 13, "GatherElements", List.of(f32(3, 4, 5), places), 1, "axis", axis);
+      for (String op : List.of("ArgMax", "ArgMin")) {
+        Tensor x = Tensor.of(new float[] {1, 3, 3, 0, 0, 2, 3, 3, -1, -1, 5, 5}, 2, 3, 2);
+        add("axis " + axis, 13, op, List.of(x), 1, "axis", axis);
+        add("last", 13, op, List.of(x), 1, "axis", axis, "select_last_index", 1L, "keepdims", 0L);
+      }
+    }
     gathered(f32(3, 4, 5), 2, 0, 0, 2, 3, -1, -4);
     gathered(f32(3, 4), 2, 1, -1, -3, 2);
     gathered(f32(3, 4, 2), 3, 0, 1, 1, 2, 3, 0);
