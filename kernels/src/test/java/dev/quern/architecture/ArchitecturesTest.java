@@ -63,6 +63,11 @@ class ArchitecturesTest {
     EFFICIENTNET(ImageNets::efficientNet, 0, 0, "SiLU, channels weighted by their means"),
     CONVNEXT(ImageNets::convNext, 0, 0, "7x7 over single channels, layer normalisation of pixels"),
     U_NET(ImageNets::uNet, 0, 0, "down, up by ConvTranspose and Resize, joined with before"),
+    VIT_SCALED(
+        ImageNets::vitScaled,
+        1,
+        1,
+        "queries and keys scaled each, keys turned as matrices, shares that are NaN made 0"),
     VIT(ImageNets::vit, 1, 1, "patches by a convolution; parts of one product by Gather"),
     SWIN(ImageNets::swin, 1, 1, "windows of a shifted image, a table added to the scores"),
     EFFICIENTVIT(ImageNets::efficientViT, 2, 0, "single heads one after the other, over pixels");

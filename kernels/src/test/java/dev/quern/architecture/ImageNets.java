@@ -3,6 +3,7 @@ package dev.quern.architecture;
 import dev.quern.reference.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiFunction;
 
 /** Networks over images. */
 final class ImageNets {
@@ -156,7 +157,31 @@ final class ImageNets {
   }
 
   static Net vit() {
-    Net n = new Net(26);
+    return vit(new Net(26), (n, x) -> attention(n, x, 4, 4, ""));
+  }
+
+  /** With attention as PyTorch's exporter of 2026 writes it. */
+  static Net vitScaled() {
+    return vit(new Net(29), (n, x) -> scaledAttention(n, x, 4, 4));
+  }
+
+  private static String scaledAttention(Net n, String x, int heads, int depth) {
+    int width = heads * depth;
+    String scale = n.scalar((float) Math.pow(depth, -0.25));
+    String q = n.split(n.linear(x, width, width), heads, depth);
+    String k = n.split(n.linear(x, width, width), heads, depth);
+    String v = n.split(n.linear(x, width, width), heads, depth);
+    String matrices = n.op("Reshape", List.of(k, n.longs(-1, 7, depth)));
+    String turned = n.op("Transpose", List.of(matrices), "perm", new long[] {0, 2, 1});
+    String columns = n.op("Reshape", List.of(turned, n.longs(1, heads, depth, 7)));
+    String scores = n.op("MatMul", List.of(n.mul(q, scale), n.mul(columns, scale)));
+    String shares = n.softmax(n.add(scores, n.weights(1, 1, 7, 7)));
+    String kept = n.op("Where", List.of(n.op("IsNaN", List.of(shares)), n.scalar(0), shares));
+    String joined = n.joined(n.op("MatMul", List.of(kept, v)), width);
+    return n.linear(joined, width, width);
+  }
+
+  private static Net vit(Net n, BiFunction<Net, String, String> attention) {
     int width = 16;
     List<String> stem = List.of(n.image(3, 12, 8), n.weights(width, 3, 4, 4), n.weights(width));
     String patches = n.op("Conv", stem, "strides", new long[] {4, 4});
@@ -165,7 +190,7 @@ final class ImageNets {
     String first = n.weights(1, 1, width);
     String x = n.op("Concat", List.of(first, turned), "axis", 1L);
     x = n.add(x, n.weights(1, 7, width));
-    x = n.add(x, attention(n, n.norm(x, width), 4, 4, ""));
+    x = n.add(x, attention.apply(n, n.norm(x, width)));
     x = n.add(x, n.linear(n.gelu(n.linear(n.norm(x, width), width, 32)), 32, width));
     String token = n.op("Gather", List.of(n.norm(x, width), n.whole(0)), "axis", 1L);
     return n.give(n.linear(token, width, 10));

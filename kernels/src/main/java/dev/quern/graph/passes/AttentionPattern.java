@@ -7,6 +7,7 @@ import static dev.quern.graph.ElementwiseOp.MUL;
 import dev.quern.graph.Attribute;
 import dev.quern.graph.Dim;
 import dev.quern.graph.ElementwiseOp;
+import dev.quern.graph.ElementwiseProgram;
 import dev.quern.graph.Graph;
 import dev.quern.graph.Node;
 import dev.quern.graph.ProgramBuilder;
@@ -29,9 +30,9 @@ import java.util.Map;
  *
  * The scale may be a product or quotient before or after the product, on either operand; the mask
  * may be absent, be added, or choose where scores are replaced by a low number; the transposes of k
- * may be one or two. Heads that were not split like this, as those that are turned by positions or
- * stand behind those of earlier runs, stay apart; keys and values that are repeated for several
- * heads of queries are taken once.
+ * may be one or two, or of matrices of three axes; shares that are NaN may become 0. Heads that
+ * were not split like this, as those that are turned by positions or stand behind those of earlier
+ * runs, stay apart; keys and values that are repeated for several heads of queries are taken once.
  */
 final class AttentionPattern {
   private static final List<Long> SPLIT = List.of(0L, 2L, 1L, 3L);
@@ -119,7 +120,9 @@ final class AttentionPattern {
     if (weighted == null || weighted.integer("transB", 0) != 0) {
       return null;
     }
-    Node softmax = editor.definition(weighted.inputs().get(0));
+    Node shares = editor.definition(weighted.inputs().get(0));
+    Node guarded = guarded(shares);
+    Node softmax = guarded == null ? shares : guarded;
     if (softmax == null || !softmax.isOnnx("Softmax")) {
       return null;
     }
@@ -150,7 +153,71 @@ final class AttentionPattern {
     } else if (!scores.mask.isEmpty()) {
       inputs.add(scores.mask);
     }
-    return new Node(root.name(), Node.QUERN, "Attention", inputs, root.outputs(), attributes);
+    if (guarded == null) {
+      return new Node(root.name(), Node.QUERN, "Attention", inputs, root.outputs(), attributes);
+    }
+    String name = editor.fresh(root.output());
+    editor.emit(
+        new Node(root.name(), Node.QUERN, "Attention", inputs, List.of(name), attributes),
+        DataType.FLOAT,
+        editor.shape(root.output()));
+    // Where all shares are 0, so is what they weigh.
+    ProgramBuilder p = new ProgramBuilder(DataType.FLOAT);
+    p.op(ElementwiseOp.WHERE, p.op(ElementwiseOp.EQUAL, 0, 0), 0, p.constant(DataType.FLOAT, 0));
+    Map<String, Attribute> program = Map.of("program", new Attribute.Program(p.build()));
+    return new Node(root.name(), Node.QUERN, "Elementwise", List.of(name), root.outputs(), program);
+  }
+
+  /** The softmax whose NaN a node replaces by 0, as PyTorch's exporter does; null if it is none. */
+  private Node guarded(Node shares) {
+    Simple where = Programs.simple(shares, ElementwiseOp.WHERE);
+    if (where == null || where.left().isNumber() || where.right().isNumber()) {
+      return null;
+    }
+    Node test = editor.definition(where.left().value());
+    boolean isNaN =
+        where.operands().get(1).is(0)
+            && test != null
+            && test.isQuern("Elementwise")
+            && test.inputs().equals(List.of(where.right().value()))
+            && IS_NAN.equals(test.program("program"));
+    return isNaN ? editor.definition(where.right().value()) : null;
+  }
+
+  private static final ElementwiseProgram IS_NAN = isNaN();
+
+  private static ElementwiseProgram isNaN() {
+    ProgramBuilder p = new ProgramBuilder(DataType.FLOAT);
+    p.op(ElementwiseOp.NOT, p.op(ElementwiseOp.EQUAL, 0, 0));
+    return p.build();
+  }
+
+  /**
+   * What a value {@code [b, heads, d, s]} is the transpose of, by way of {@code [b·heads, s, d]};
+   * null if it is none.
+   */
+  private String turnedFlat(Node value) {
+    Node turned = value.isOnnx("Reshape") ? editor.definition(value.inputs().getFirst()) : null;
+    Node flat = turned == null ? null : editor.definition(turned.inputs().getFirst());
+    boolean chain =
+        flat != null
+            && flat.isOnnx("Reshape")
+            && turned.isOnnx("Transpose")
+            && turned.ints("perm").equals(List.of(0L, 2L, 1L));
+    if (!chain) {
+      return null;
+    }
+    String source = flat.inputs().getFirst();
+    Shape from = editor.shape(source);
+    Shape matrices = editor.shape(flat.output());
+    boolean fits =
+        from.rank() == 4
+            && matrices.dim(1).equals(from.dim(2))
+            && matrices.dim(2).equals(from.dim(3))
+            && editor
+                .shape(value.output())
+                .equals(new Shape(List.of(from.dim(0), from.dim(1), from.dim(3), from.dim(2))));
+    return fits ? source : null;
   }
 
   /** Whether heads and sizes of the operands go together, and the result joins the heads. */
@@ -265,10 +332,13 @@ final class AttentionPattern {
     String at = scaled.value;
     if (wanted.equals(SPLIT_TRANSPOSED)) {
       Node turned = editor.definition(at);
-      if (turned == null || !turned.isOnnx("Transpose") || !turned.ints("perm").equals(TURNED)) {
+      String flat = turned == null ? null : turnedFlat(turned);
+      boolean plain =
+          turned != null && turned.isOnnx("Transpose") && turned.ints("perm").equals(TURNED);
+      if (flat == null && !plain) {
         return null;
       }
-      at = turned.inputs().getFirst();
+      at = flat == null ? turned.inputs().getFirst() : flat;
     }
     Shape shape = editor.shape(at);
     Shape heads = new Shape(List.of(shape.dim(0), shape.dim(2), shape.dim(1), shape.dim(3)));
@@ -336,8 +406,10 @@ final class AttentionPattern {
         return null;
       }
       at = node.inputs().getFirst();
-      if (node.isOnnx("Transpose")) {
-        List<Long> inner = node.ints("perm");
+      String source = turnedFlat(node);
+      if (source != null || node.isOnnx("Transpose")) {
+        List<Long> inner = source == null ? node.ints("perm") : TURNED;
+        at = source == null ? at : source;
         List<Long> composed = new ArrayList<>();
         for (long axis : perm) {
           composed.add(inner.get((int) axis));
