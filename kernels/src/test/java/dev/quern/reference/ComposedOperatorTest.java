@@ -201,7 +201,7 @@ class ComposedOperatorTest {
   private static Tensor scaled(long... dims) {
     Tensor result = f32(dims);
     for (int i = 0; i < result.size(); i++) {
-      result.floats()[i] /= (float) Math.sqrt(dims[2]);
+      result.floats()[i] /= (float) Math.sqrt((double) dims[2]);
     }
     return result;
   }
