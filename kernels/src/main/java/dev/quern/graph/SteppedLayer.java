@@ -84,8 +84,10 @@ final class SteppedLayer {
             "directions", new Attribute.Int(directions),
             "reverse", new Attribute.Int(reverse ? 1 : 0),
             "biased", new Attribute.Int(apart ? 1 : 0),
-            "started", new Attribute.Int(started ? 1 : 0),
-            "functions", new Attribute.Text(String.join(",", functions)));
+            "started", new Attribute.Int(started ? 1 : 0));
+    for (int i = 0; i < functions.size(); i++) {
+      attributes.put("function" + i, new Attribute.Text(functions.get(i)));
+    }
     Shape shape = new Shape(List.of(size));
     return c.node(Node.QUERN, "Recurrent", operands, attributes, DataType.FLOAT, shape);
   }

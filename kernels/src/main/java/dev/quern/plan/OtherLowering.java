@@ -46,9 +46,9 @@ final class OtherLowering {
     Shape x = planner.shape(inputs.getFirst());
     int hidden = (int) planner.shape(inputs.get(directions)).dim(1).constant();
     List<ElementwiseOp> functions = new ArrayList<>();
-    for (String name : node.text("functions", "").split(",", -1)) {
+    for (int i = 0; node.attributes().containsKey("function" + i); i++) {
       functions.add(
-          switch (name) {
+          switch (node.text("function" + i, "")) {
             case "Sigmoid" -> ElementwiseOp.SIGMOID;
             case "Tanh" -> ElementwiseOp.TANH;
             default -> ElementwiseOp.RELU;

@@ -14,7 +14,6 @@ final class SteppedKernel {
   private final int time;
   private final int batch;
   private final int hidden;
-  private final String[] functions;
 
   private SteppedKernel(Interpreter.Call call) {
     this.call = call;
@@ -25,7 +24,6 @@ final class SteppedKernel {
     time = (int) call.input(0).dims()[0];
     batch = (int) call.input(0).dims()[1];
     hidden = (int) call.input(directions).dims()[1];
-    functions = node.text("functions", "").split(",", -1);
   }
 
   static Tensor run(Interpreter.Call call) {
@@ -39,8 +37,8 @@ final class SteppedKernel {
     return result;
   }
 
-  private static double of(String function, double x) {
-    return switch (function) {
+  private double of(int function, double x) {
+    return switch (call.node().text("function" + function, "")) {
       case "Sigmoid" -> 1 / (1 + Math.exp(-x));
       case "Tanh" -> Math.tanh(x);
       default -> Math.max(x, 0);
@@ -89,21 +87,21 @@ final class SteppedKernel {
 
   private void step(double[] x, double[] s, double[] h, double[] cell) {
     for (int i = 0; i < hidden; i++) {
-      double first = of(functions[0], x[i] + s[i]);
+      double first = of(0, x[i] + s[i]);
       int second = hidden + i;
       int third = 2 * hidden + i;
       switch (gates) {
         case 1 -> h[i] = first;
         case 3 -> {
-          double reset = of(functions[0], x[second] + s[second]);
-          double candidate = of(functions[1], x[third] + reset * s[third]);
+          double reset = of(0, x[second] + s[second]);
+          double candidate = of(1, x[third] + reset * s[third]);
           h[i] = (1 - first) * candidate + first * h[i];
         }
         default -> {
-          double kept = of(functions[0], x[third] + s[third]);
-          double candidate = of(functions[1], x[third + hidden] + s[third + hidden]);
+          double kept = of(0, x[third] + s[third]);
+          double candidate = of(1, x[third + hidden] + s[third + hidden]);
           cell[i] = kept * cell[i] + first * candidate;
-          h[i] = of(functions[0], x[second] + s[second]) * of(functions[2], cell[i]);
+          h[i] = of(0, x[second] + s[second]) * of(2, cell[i]);
         }
       }
     }
