@@ -29,10 +29,6 @@ final class IndexRules {
     }
     Compose c = new Compose(s);
     int axis = s.axis(s.integer("axis", 0), data.rank());
-    if (s.shape(1).rank() > 4) {
-      c.output(0, c.host("GatherElements", axis(axis), s.type(0), s.shape(1)));
-      return;
-    }
     c.output(0, elements(c, c.input(0), c.input(1), axis));
   }
 

@@ -154,9 +154,7 @@ final class MovementRules {
       cuts.set(axis, cut(starts.get(i), ends.get(i), steps.get(i), from.dim(axis)));
     }
     Optional<List<Dim>> contents = s.elements(0);
-    if (contents.isPresent() && from.rank() == 1) {
-      contents(s, contents.get(), cuts.getFirst());
-    } else if (contents.isPresent() && from.isConstant() && isConstant(cuts)) {
+    if (contents.isPresent() && from.isConstant() && isConstant(cuts)) {
       long first = 0;
       long[] strides = new long[cuts.size()];
       List<Dim> dims = new ArrayList<>();
@@ -168,6 +166,8 @@ final class MovementRules {
       }
       Shape to = new Shape(dims);
       s.contents(0, s.type(0), to, picked(contents.get(), to, first, strides));
+    } else if (contents.isPresent() && from.rank() == 1) {
+      throw Site.unsupported("it takes " + cuts.getFirst().size + " sizes of a shape", "");
     } else {
       write(s, 0, cuts);
     }
@@ -223,17 +223,6 @@ final class MovementRules {
       }
     }
     return true;
-  }
-
-  private static void contents(Site s, List<Dim> all, Cut cut) {
-    if (!cut.start.isConstant() || !cut.size.isConstant()) {
-      throw Site.unsupported("it takes " + cut.size + " sizes of a shape", "");
-    }
-    List<Dim> elements = new ArrayList<>();
-    for (long i = 0; i < cut.size.constant(); i++) {
-      elements.add(all.get((int) (cut.start.constant() + i * cut.step)));
-    }
-    s.contents(0, s.type(0), Shape.of(elements.size()), elements);
   }
 
   private static void write(Site s, int output, List<Cut> cuts) {

@@ -1,5 +1,6 @@
 package dev.quern.graph;
 
+import dev.quern.onnx.DataType;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -62,6 +63,15 @@ final class RecurrentRules {
         c.output(i, batchFirst ? c.transpose(state, 1, 0, 2) : state);
       }
     }
+  }
+
+  /** Whether a layer is one of f32 whose sequences are all of one length, without rarities. */
+  static boolean isPlain(Site s, List<String> functions) {
+    return s.type(0) == DataType.FLOAT
+        && !s.has(4)
+        && s.real("clip", 0) == 0
+        && s.integer("input_forget", 0) == 0
+        && List.of("Sigmoid", "Tanh", "Relu").containsAll(functions);
   }
 
   private static List<String> functions(Site s, String direction, List<String> defaults) {

@@ -5,7 +5,6 @@ import static dev.quern.graph.ElementwiseOp.*;
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -125,10 +124,14 @@ final class ReductionRules {
     }
     Compose c = new Compose(s);
     boolean last = s.integer("select_last_index", 0) != 0;
-    boolean exact = shape.rank() > 0 && Dim.of(MOST_PLACES).isAtLeast(shape.dim(axis));
-    if (exact && s.type(0) == DataType.FLOAT) {
-      Value place = place(c, op.equals("ArgMax") ? "ReduceMax" : "ReduceMin", axis, last);
-      c.output(0, c.reshape(place, new Shape(dims)));
+    if (shape.rank() > 0 && areCounted(c.input(0), axis)) {
+      String extreme = op.equals("ArgMax") ? "ReduceMax" : "ReduceMin";
+      Value place = place(c, c.input(0), extreme, axis, last);
+      ProgramBuilder p = new ProgramBuilder(DataType.FLOAT);
+      int none = p.op(EQUAL, 0, p.constant(DataType.FLOAT, nowhere(last)));
+      p.op(WHERE, none, p.constant(DataType.FLOAT, 0), 0);
+      Value whole = c.cast(c.apply(p, place), DataType.INT64);
+      c.output(0, c.reshape(whole, new Shape(dims)));
       return;
     }
     Map<String, Attribute> attributes =
@@ -138,26 +141,40 @@ final class ReductionRules {
     c.output(0, c.host(op, attributes, DataType.INT64, new Shape(dims)));
   }
 
-  /** The first or last place of an axis where its extreme is, 0 if NaN hides it. */
-  private static Value place(Compose c, String extreme, int axis, boolean last) {
-    Value x = c.input(0);
-    DataType f32 = DataType.FLOAT;
+  /** Whether the places of an axis can be counted in f32. */
+  private static boolean areCounted(Value x, int axis) {
+    Dim size = x.shape().dim(axis);
+    return x.type() == DataType.FLOAT
+        && size.isConstant()
+        && size.constant() > 0
+        && size.constant() <= MOST_PLACES;
+  }
+
+  /** The places of an axis as f32, to stand beside a value. */
+  private static Value places(Compose c, Value x, int axis) {
     Dim[] dims = new Dim[x.shape().rank()];
     Arrays.fill(dims, Dim.ONE);
     dims[axis] = x.shape().dim(axis);
-    ProgramBuilder real = new ProgramBuilder(DataType.INT32);
-    real.typed(ElementwiseOp.CAST, f32, 0);
-    Value places = c.apply(real, c.iota(DataType.INT32, Dim.ZERO, 1, dims[axis]));
-    ProgramBuilder choose = new ProgramBuilder(List.of(f32, f32, f32));
-    int nowhere = choose.constant(f32, last ? -1 : MOST_PLACES);
-    choose.op(ElementwiseOp.WHERE, choose.op(ElementwiseOp.EQUAL, 0, 1), 2, nowhere);
+    Value count = c.cast(c.iota(DataType.INT32, Dim.ZERO, 1, dims[axis]), DataType.FLOAT);
+    return c.reshape(count, dims);
+  }
+
+  /**
+   * The first or last place of an axis where its extreme is, {@link #nowhere} if NaN hides it; the
+   * axis stays with the size 1.
+   */
+  private static Value place(Compose c, Value x, String extreme, int axis, boolean last) {
+    DataType f32 = DataType.FLOAT;
     List<Long> axes = List.of((long) axis);
-    Value found = c.apply(choose, x, c.reduce(extreme, x, axes, true), c.reshape(places, dims));
-    ProgramBuilder whole = new ProgramBuilder(f32);
-    int none = whole.op(ElementwiseOp.EQUAL, 0, whole.constant(f32, last ? -1 : MOST_PLACES));
-    int place = whole.op(ElementwiseOp.WHERE, none, whole.constant(f32, 0), 0);
-    whole.typed(ElementwiseOp.CAST, DataType.INT64, place);
-    return c.apply(whole, c.reduce(last ? "ReduceMax" : "ReduceMin", found, axes, true));
+    ProgramBuilder p = new ProgramBuilder(List.of(f32, f32, f32));
+    p.op(WHERE, p.op(EQUAL, 0, 1), 2, p.constant(f32, nowhere(last)));
+    Value found = c.apply(p, x, c.reduce(extreme, x, axes, true), places(c, x, axis));
+    return c.reduce(last ? "ReduceMax" : "ReduceMin", found, axes, true);
+  }
+
+  /** What loses against every place. */
+  private static int nowhere(boolean last) {
+    return last ? -1 : MOST_PLACES;
   }
 
   static void cumSum(Site s) {
@@ -186,35 +203,14 @@ final class ReductionRules {
       x = c.reshape(x, shape.product(0, axis), shape.product(axis, shape.rank()));
       axis = 1;
     }
-    Dim size = x.shape().dim(axis);
-    boolean counts =
-        x.type() == DataType.FLOAT
-            && size.isConstant()
-            && size.constant() > 0
-            && s.mayMake(size.constant());
     Map<String, Attribute> attributes = Map.of("axis", new Attribute.Int(axis));
     Value result =
-        counts
-            ? firstOfLargest(c, x, axis, (int) size.constant())
+        areCounted(x, axis)
+            ? c.cast(
+                c.apply(EQUAL, places(c, x, axis), place(c, x, "ReduceMax", axis, false)),
+                DataType.FLOAT)
             : c.host("Hardmax", List.of(x), attributes, x.type(), x.shape());
     c.output(0, c.reshape(result, shape));
-  }
-
-  /** By the places of the largest elements, of which the first one stays. */
-  private static Value firstOfLargest(Compose c, Value x, int axis, int size) {
-    double[] count = new double[size];
-    for (int i = 0; i < size; i++) {
-      count[i] = i;
-    }
-    List<Dim> dims = new ArrayList<>(Collections.nCopies(x.shape().rank() - axis, Dim.ONE));
-    dims.set(0, Dim.of(size));
-    Value places = c.constant(Constants.numbers("", DataType.FLOAT, new Shape(dims), count));
-    List<Long> axes = List.of((long) axis);
-    ProgramBuilder p = new ProgramBuilder(List.of(DataType.FLOAT, DataType.FLOAT, DataType.FLOAT));
-    p.op(WHERE, p.op(EQUAL, 0, 1), 2, p.constant(DataType.FLOAT, size));
-    Value found = c.apply(p, x, c.reduce("ReduceMax", x, axes, true), places);
-    Value first = c.reduce("ReduceMin", found, axes, true);
-    return c.cast(c.apply(EQUAL, places, first), DataType.FLOAT);
   }
 
   /** The norm of an axis that divides its elements. */

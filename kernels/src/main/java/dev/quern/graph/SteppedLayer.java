@@ -15,8 +15,6 @@ import java.util.Map;
  * hidden]}, the last one, and the last cell state of an LSTM.
  */
 final class SteppedLayer {
-  private static final List<String> FUNCTIONS = List.of("Sigmoid", "Tanh", "Relu");
-
   private final Site site;
   private final Compose c;
   private final int gates;
@@ -43,15 +41,11 @@ final class SteppedLayer {
     int directions = s.text("direction", "forward").equals("bidirectional") ? 2 : 1;
     List<String> own = functions.subList(0, functions.size() / directions);
     boolean plain =
-        s.type(0) == DataType.FLOAT
+        RecurrentRules.isPlain(s, functions)
             && s.shape(2).dim(2).isConstant()
             && !s.varies(2)
-            && !s.has(4)
             && !s.has(7)
-            && s.real("clip", 0) == 0
-            && s.integer("input_forget", 0) == 0
             && (gates != 3 || s.integer("linear_before_reset", 0) != 0)
-            && FUNCTIONS.containsAll(functions)
             && own.equals(functions.subList(functions.size() - own.size(), functions.size()));
     return plain ? new SteppedLayer(s, gates, directions).write(own, size) : null;
   }

@@ -14,8 +14,6 @@ final class UnrolledLayer {
   /** Steps of a layer that is unrolled; each of them becomes some nodes. */
   private static final long MOST_STEPS = 16;
 
-  private static final List<String> FUNCTIONS = List.of("Sigmoid", "Tanh", "Relu");
-
   private final Site site;
   private final Compose c;
   private final List<String> functions;
@@ -50,14 +48,10 @@ final class UnrolledLayer {
   static boolean write(Site s, List<String> functions, int gates) {
     Dim time = s.shape(0).dim(s.integer("layout", 0) != 0 ? 1 : 0);
     boolean plain =
-        s.type(0) == DataType.FLOAT
+        RecurrentRules.isPlain(s, functions)
             && time.isConstant()
             && time.constant() >= 1
-            && time.constant() <= MOST_STEPS
-            && !s.has(4)
-            && s.real("clip", 0) == 0
-            && s.integer("input_forget", 0) == 0
-            && FUNCTIONS.containsAll(functions);
+            && time.constant() <= MOST_STEPS;
     if (!plain) {
       return false;
     }

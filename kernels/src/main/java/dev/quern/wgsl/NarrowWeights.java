@@ -188,11 +188,7 @@ final class NarrowWeights implements TiledProduct.Right {
       return Expr.f32(1 << format.bits() - 1);
     }
     Expr points = code.let("points", b.at(start.plus((16 + format.numberBytes()) / 4)));
-    Expr[] lanes = new Expr[4];
-    for (int q = 0; q < 4; q++) {
-      lanes[q] = Expr.make(Type.F32, points.shift(">>", 8 * q).bits("&", Expr.u32(255)));
-    }
-    return Expr.make(Type.VEC4F, lanes);
+    return bytes(points);
   }
 
   /** Four words at a place, which counts words or vectors of them. */

@@ -114,7 +114,11 @@ final class QuantizeShaders {
                       Expr column = code.let("column", word.times(per));
                       Expr[] numbers = new Expr[per];
                       for (int q = 0; q < per; q++) {
-                        Expr value = value(code, x, from, column.plus(q), columns, q);
+                        Expr at = column.plus(q);
+                        Expr value = x.at(from.plus(at));
+                        if (q > 0) {
+                          value = MatmulShader.guarded(code, at.lt(columns), value);
+                        }
                         Expr number = whole(value, scale, least, most);
                         numbers[q] =
                             code.let(
@@ -130,17 +134,6 @@ final class QuantizeShaders {
                     });
               });
         });
-  }
-
-  /** A number of a row, 0 behind its end. */
-  private static Expr value(Code code, Array x, Expr from, Expr column, Expr columns, int q) {
-    Expr value = x.at(from.plus(column));
-    if (q == 0) {
-      return value;
-    }
-    Variable guarded = code.var("value", Type.F32);
-    code.ifThen(column.lt(columns), () -> code.set(guarded, value));
-    return guarded;
   }
 
   private static Expr whole(Expr value, Expr scale, Expr least, Expr most) {

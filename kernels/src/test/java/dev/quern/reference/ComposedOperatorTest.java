@@ -244,6 +244,8 @@ class ComposedOperatorTest {
         add("last", 13, op, List.of(x), 1, "axis", axis, "select_last_index", 1L, "keepdims", 0L);
       }
     }
+    Tensor deep = Tensor.of(new long[] {1, 0, -1, 2, 0, 1, 2, -3}, 1, 2, 1, 2, 2);
+    add("five axes", 13, "GatherElements", List.of(f32(2, 3, 1, 3, 2), deep), 1, "axis", 3L);
     gathered(f32(3, 4, 5), 2, 0, 0, 2, 3, -1, -4);
     gathered(f32(3, 4), 2, 1, -1, -3, 2);
     gathered(f32(3, 4, 2), 3, 0, 1, 1, 2, 3, 0);

@@ -38,6 +38,7 @@ final class AttentionPattern {
   private static final List<Long> SPLIT = List.of(0L, 2L, 1L, 3L);
   private static final List<Long> SPLIT_TRANSPOSED = List.of(0L, 2L, 3L, 1L);
   private static final List<Long> TURNED = List.of(0L, 1L, 3L, 2L);
+  private static final ElementwiseProgram IS_NAN = isNaN();
 
   private final Editor editor;
 
@@ -184,19 +185,26 @@ final class AttentionPattern {
     return isNaN ? editor.definition(where.right().value()) : null;
   }
 
-  private static final ElementwiseProgram IS_NAN = isNaN();
-
   private static ElementwiseProgram isNaN() {
     ProgramBuilder p = new ProgramBuilder(DataType.FLOAT);
     p.op(ElementwiseOp.NOT, p.op(ElementwiseOp.EQUAL, 0, 0));
     return p.build();
   }
 
+  /** What a value is the transpose of. */
+  private record Turned(String value, List<Long> perm) {}
+
   /**
-   * What a value {@code [b, heads, d, s]} is the transpose of, by way of {@code [b·heads, s, d]};
-   * null if it is none.
+   * What a node turns: a transpose by itself, or {@code [b, heads, s, d]} to {@code [b, heads, d,
+   * s]} by way of {@code [b·heads, s, d]}; null if it turns nothing.
    */
-  private String turnedFlat(Node value) {
+  private Turned turned(Node value) {
+    if (value == null) {
+      return null;
+    }
+    if (value.isOnnx("Transpose")) {
+      return new Turned(value.inputs().getFirst(), value.ints("perm"));
+    }
     Node turned = value.isOnnx("Reshape") ? editor.definition(value.inputs().getFirst()) : null;
     Node flat = turned == null ? null : editor.definition(turned.inputs().getFirst());
     boolean chain =
@@ -217,7 +225,7 @@ final class AttentionPattern {
             && editor
                 .shape(value.output())
                 .equals(new Shape(List.of(from.dim(0), from.dim(1), from.dim(3), from.dim(2))));
-    return fits ? source : null;
+    return fits ? new Turned(source, TURNED) : null;
   }
 
   /** Whether heads and sizes of the operands go together, and the result joins the heads. */
@@ -331,14 +339,11 @@ final class AttentionPattern {
     Scaled scaled = scaled(value);
     String at = scaled.value;
     if (wanted.equals(SPLIT_TRANSPOSED)) {
-      Node turned = editor.definition(at);
-      String flat = turned == null ? null : turnedFlat(turned);
-      boolean plain =
-          turned != null && turned.isOnnx("Transpose") && turned.ints("perm").equals(TURNED);
-      if (flat == null && !plain) {
+      Turned turned = turned(editor.definition(at));
+      if (turned == null || !turned.perm.equals(TURNED)) {
         return null;
       }
-      at = flat == null ? turned.inputs().getFirst() : flat;
+      at = turned.value;
     }
     Shape shape = editor.shape(at);
     Shape heads = new Shape(List.of(shape.dim(0), shape.dim(2), shape.dim(1), shape.dim(3)));
@@ -406,13 +411,12 @@ final class AttentionPattern {
         return null;
       }
       at = node.inputs().getFirst();
-      String source = turnedFlat(node);
-      if (source != null || node.isOnnx("Transpose")) {
-        List<Long> inner = source == null ? node.ints("perm") : TURNED;
-        at = source == null ? at : source;
+      Turned turned = turned(node);
+      if (turned != null) {
+        at = turned.value;
         List<Long> composed = new ArrayList<>();
         for (long axis : perm) {
-          composed.add(inner.get((int) axis));
+          composed.add(turned.perm.get((int) axis));
         }
         perm = composed;
       } else if (node.isOnnx("Reshape") && perm.equals(wanted)) {
