@@ -1,4 +1,4 @@
-;; i8dot_matmul k=10 n=8 epilogue=f32,f32;ADD(0,1)[VECTOR]
+;; i8dot_matmul k=10 n=8 epilogue=f32,f32,f32;MUL(0,1);ADD(3,2)[SPLAT, VECTOR]
 ;; mr=2 nr=8 mc=4 nc=8 kc=4 unroll=2 fma=1 order=n
 (module
   (import "env" "memory" (memory 1))
@@ -16,10 +16,14 @@
     (local $e0 i32)
     (local $e_row0 i32)
     (local $e_v0 v128)
-    (local $r2 v128)
+    (local $e1 i32)
+    (local $e_row1 i32)
+    (local $e_v1 v128)
+    (local $r3 v128)
+    (local $r4 v128)
     i32.const 0
     local.get $step
-    i32.load offset=68
+    i32.load offset=100
     f32.load offset=4
     i32.trunc_sat_f32_s
     i32.sub
@@ -184,50 +188,91 @@
     local.get $e_row0
     i32.mul
     i32.add
+    local.set $e0
+    local.get $step
+    i32.load offset=116
+    local.set $e_row1
+    local.get $step
+    i32.load offset=112
+    local.get $batch
+    local.get $step
+    i32.load offset=120
+    i32.mul
+    i32.add
+    local.get $row
+    local.get $e_row1
+    i32.mul
+    i32.add
     local.get $col
     i32.const 2
     i32.shl
     i32.add
-    local.set $e0
+    local.set $e1
     local.get $e0
-    v128.load
+    v128.load32_splat
     local.set $e_v0
+    local.get $e1
+    v128.load
+    local.set $e_v1
     local.get $c0_0
     local.get $e_v0
+    f32x4.mul
+    local.set $r3
+    local.get $r3
+    local.get $e_v1
     f32x4.add
-    local.set $r2
-    local.get $r2
+    local.set $r4
+    local.get $r4
     local.set $c0_0
-    local.get $e0
+    local.get $e1
     v128.load offset=16
-    local.set $e_v0
+    local.set $e_v1
     local.get $c0_1
     local.get $e_v0
+    f32x4.mul
+    local.set $r3
+    local.get $r3
+    local.get $e_v1
     f32x4.add
-    local.set $r2
-    local.get $r2
+    local.set $r4
+    local.get $r4
     local.set $c0_1
     local.get $e0
     local.get $e_row0
     i32.add
     local.set $e0
+    local.get $e1
+    local.get $e_row1
+    i32.add
+    local.set $e1
     local.get $e0
-    v128.load
+    v128.load32_splat
     local.set $e_v0
+    local.get $e1
+    v128.load
+    local.set $e_v1
     local.get $c1_0
     local.get $e_v0
+    f32x4.mul
+    local.set $r3
+    local.get $r3
+    local.get $e_v1
     f32x4.add
-    local.set $r2
-    local.get $r2
+    local.set $r4
+    local.get $r4
     local.set $c1_0
-    local.get $e0
+    local.get $e1
     v128.load offset=16
-    local.set $e_v0
+    local.set $e_v1
     local.get $c1_1
     local.get $e_v0
+    f32x4.mul
+    local.set $r3
+    local.get $r3
+    local.get $e_v1
     f32x4.add
-    local.set $r2
-    local.get $r2
+    local.set $r4
+    local.get $r4
     local.set $c1_1
     local.get $c
     local.get $c0_0
@@ -252,10 +297,14 @@
     (local $e0 i32)
     (local $e_row0 i32)
     (local $e_v0 v128)
-    (local $r2 v128)
+    (local $e1 i32)
+    (local $e_row1 i32)
+    (local $e_v1 v128)
+    (local $r3 v128)
+    (local $r4 v128)
     i32.const 0
     local.get $step
-    i32.load offset=68
+    i32.load offset=100
     f32.load offset=4
     i32.trunc_sat_f32_s
     i32.sub
@@ -371,28 +420,54 @@
     local.get $e_row0
     i32.mul
     i32.add
+    local.set $e0
+    local.get $step
+    i32.load offset=116
+    local.set $e_row1
+    local.get $step
+    i32.load offset=112
+    local.get $batch
+    local.get $step
+    i32.load offset=120
+    i32.mul
+    i32.add
+    local.get $row
+    local.get $e_row1
+    i32.mul
+    i32.add
     local.get $col
     i32.const 2
     i32.shl
     i32.add
-    local.set $e0
+    local.set $e1
     local.get $e0
-    v128.load
+    v128.load32_splat
     local.set $e_v0
+    local.get $e1
+    v128.load
+    local.set $e_v1
     local.get $c0_0
     local.get $e_v0
+    f32x4.mul
+    local.set $r3
+    local.get $r3
+    local.get $e_v1
     f32x4.add
-    local.set $r2
-    local.get $r2
+    local.set $r4
+    local.get $r4
     local.set $c0_0
-    local.get $e0
+    local.get $e1
     v128.load offset=16
-    local.set $e_v0
+    local.set $e_v1
     local.get $c0_1
     local.get $e_v0
+    f32x4.mul
+    local.set $r3
+    local.get $r3
+    local.get $e_v1
     f32x4.add
-    local.set $r2
-    local.get $r2
+    local.set $r4
+    local.get $r4
     local.set $c0_1
     local.get $c
     local.get $c0_0

@@ -65,6 +65,10 @@ public sealed interface KernelSpec {
       if (packed != (k > 0) || packed != (n > 0)) {
         throw new KernelException("k and n are constants of packed weights and of nothing else");
       }
+      boolean scaled = !extras.isEmpty() && extras.getFirst() == Extra.SPLAT;
+      if (format.kind() == WeightFormat.Kind.BYTES && !scaled) {
+        throw new KernelException("an epilogue of bytes begins with the scale of A");
+      }
       if (!packed && format != WeightFormat.F32) {
         throw new KernelException("only packed weights are " + format.label());
       }

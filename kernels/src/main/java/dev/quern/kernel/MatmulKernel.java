@@ -59,7 +59,10 @@ public final class MatmulKernel {
 
   public static final int N_BLOCK = 12;
 
-  /** Three words for each extra operand: address, bytes a row of C, bytes a matrix of the batch. */
+  /**
+   * Three words for each extra operand: address, bytes a row of C, bytes a matrix of the batch. Of
+   * an A of single bytes the first is its scale, behind which stands its zero point, an f32, too.
+   */
   public static final int EXTRAS = 13;
 
   /**
@@ -68,9 +71,6 @@ public final class MatmulKernel {
    * bytes: the address of the sums of B's columns.
    */
   public static final int FACT = K;
-
-  /** In the place of N, of bytes: the address of A's scale and zero point, two f32. */
-  public static final int RANGE = N;
 
   private static final int FIRST_BLOCK = 1;
   private static final int LAST_BLOCK = 2;
@@ -322,14 +322,17 @@ public final class MatmulKernel {
         return;
       }
       boolean signed = features.bytes() == ByteDot.SIGNED;
+      boolean digits = spec.format().kind() == WeightFormat.Kind.DIGITS;
+      if (digits && signed) {
+        tile.clear();
+        return;
+      }
       Local factor = code.local(ValueType.V128, "zero");
-      if (spec.format().kind() == WeightFormat.Kind.BYTES) {
-        code.i32(signed ? 128 : 0).get(step).mem(I32_LOAD, StepRecord.arg(RANGE));
-        code.mem(F32_LOAD, 4).op(I32_TRUNC_SAT_F32_S, I32_SUB, I32X4_SPLAT).set(factor);
-      } else if (signed) {
-        factor = null;
-      } else {
+      if (digits) {
         code.i32x4(-128).set(factor);
+      } else {
+        code.i32(signed ? 128 : 0).get(step).mem(I32_LOAD, StepRecord.arg(EXTRAS));
+        code.mem(F32_LOAD, 4).op(I32_TRUNC_SAT_F32_S, I32_SUB, I32X4_SPLAT).set(factor);
       }
       Local sums = code.local(ValueType.I32, "sums");
       code.get(step).mem(I32_LOAD, StepRecord.arg(FACT)).get(code.parameter(5));

@@ -27,13 +27,22 @@ public final class NarrowPacking {
 
   /** The function that packs to a format from a type. */
   public static String name(WeightFormat format, DataType from, boolean transposed) {
-    return "pack_" + format.label() + "_" + from.label() + (transposed ? "_transposed" : "");
+    // Digits are A's matter.
+    String label = (format.isBytes() ? WeightFormat.BYTES : format).label();
+    return "pack_" + label + "_" + from.label() + (transposed ? "_transposed" : "");
   }
 
-  static void add(WasmModule.Builder module) {
+  /** The module that packs. */
+  public static WasmModule module(boolean shared) {
+    return WasmModule.build(module -> {
+      module.importMemory(shared);
+      add(module);
+    });
+  }
+
+  private static void add(WasmModule.Builder module) {
     for (boolean transposed : new boolean[] {false, true}) {
-      for (WeightFormat format :
-          List.of(WeightFormat.I8, WeightFormat.I16, WeightFormat.BYTES, WeightFormat.DIGITS)) {
+      for (WeightFormat format : List.of(WeightFormat.I8, WeightFormat.I16, WeightFormat.BYTES)) {
         add(module, format, DataType.INT8, transposed);
         add(module, format, DataType.UINT8, transposed);
       }

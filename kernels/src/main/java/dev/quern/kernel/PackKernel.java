@@ -30,7 +30,6 @@ public final class PackKernel {
       module.export(
           module.function(
               "pack_transposed", TYPE, PARAMETERS, code -> new PackKernel.Body(code, true).emit()));
-      NarrowPacking.add(module);
     });
   }
 

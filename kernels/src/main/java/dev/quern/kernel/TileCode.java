@@ -101,12 +101,12 @@ final class TileCode {
    * Sets the accumulators of bytes to the sums of B's columns, times a number, so that A's distance
    * from its zero point is taken out of them; those of lower digits to zero.
    *
-   * @param factor i32 in four lanes, or null for none
+   * @param factor i32 in four lanes
    * @param sums address of the sums of the tile's columns
    */
   void clear(Local factor, Local sums) {
     for (int i = 0; i < accumulators.size(); i++) {
-      if (factor == null || i >= rows * vectors) {
+      if (i >= rows * vectors) {
         code.i32x4(0);
       } else if (i < vectors) {
         code.get(sums).mem(V128_LOAD, 16L * i).get(factor).op(I32X4_MUL);

@@ -341,7 +341,7 @@ final class MatmulLowering {
     args.add(c.address());
     args.add(Arg.number(m));
     args.add(fact == null ? Arg.number(k) : fact);
-    args.add(format.isBytes() ? aScales.address() : Arg.number(n));
+    args.add(Arg.number(n));
     args.add(Arg.number(aBatch.times(four)));
     args.add(Arg.number(bBatch.times(four)));
     args.add(Arg.number(m.times(n).times(four)));

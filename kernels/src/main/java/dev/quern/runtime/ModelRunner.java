@@ -689,6 +689,10 @@ public final class ModelRunner {
     return table;
   }
 
+  Workspace space() {
+    return space;
+  }
+
   Program current() {
     return current;
   }

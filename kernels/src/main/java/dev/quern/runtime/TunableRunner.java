@@ -4,7 +4,6 @@ import dev.quern.graph.ElementwiseProgram;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.MatmulKernel;
 import dev.quern.kernel.NarrowPacking;
-import dev.quern.kernel.PackKernel;
 import dev.quern.kernel.StepRecord;
 import dev.quern.kernel.WeightFormat;
 import dev.quern.onnx.DataType;
@@ -24,14 +23,13 @@ import java.util.Map;
 
 /** A {@link ModelRunner} as the tuner sees it. */
 public final class TunableRunner implements TunableModel {
+  /** Of an A of bytes. */
+  private static final int ZERO_POINT = 128;
+
   private final ModelRunner runner;
   private final Machine machine;
   private final List<Kernel> kernels = new ArrayList<>();
   private final Map<String, KernelSpec.Matmul> specs = new LinkedHashMap<>();
-  private final int packer;
-
-  /** Of an A of bytes. */
-  private static final int ZERO_POINT = 128;
 
   private float[] packedFrom;
   private long packedAt;
@@ -39,7 +37,6 @@ public final class TunableRunner implements TunableModel {
   public TunableRunner(ModelRunner runner) {
     this.runner = runner;
     this.machine = runner.machine();
-    this.packer = machine.load(PackKernel.module(machine.features().threads()).encode());
     Map<String, Integer> layers = new LinkedHashMap<>();
     Map<String, Step> first = new LinkedHashMap<>();
     for (Step step : runner.plan().steps()) {
@@ -319,9 +316,6 @@ public final class TunableRunner implements TunableModel {
     words[StepRecord.arg(MatmulKernel.C) / 4] = (int) laid.c().address();
     words[StepRecord.arg(MatmulKernel.M) / 4] = laid.rows();
     words[StepRecord.arg(MatmulKernel.FACT) / 4] = (int) laid.sums();
-    if (laid.spec().format().kind() == WeightFormat.Kind.BYTES) {
-      words[StepRecord.arg(MatmulKernel.RANGE) / 4] = (int) laid.extras().getFirst().address();
-    }
     machine.memory().writeInts(laid.end(), words, 0, words.length);
   }
 
@@ -367,10 +361,11 @@ public final class TunableRunner implements TunableModel {
       machine.memory().write(behind, right, 0, right.length);
       String name = NarrowPacking.name(spec(kernel).format(), DataType.INT8, false);
       int sums = (int) (at + spec(kernel).format().bytes(k, n));
+      int packer = runner.space().narrowPacker();
       machine.call(packer, name, (int) behind, (int) at, k, n, (int) behind + k * n, sums);
     } else {
       machine.memory().writeFloats(behind, b, 0, k * n);
-      machine.call(packer, "pack", (int) behind, (int) at, k, n);
+      machine.call(runner.space().packer(), "pack", (int) behind, (int) at, k, n);
     }
     packedFrom = b;
     packedAt = at;

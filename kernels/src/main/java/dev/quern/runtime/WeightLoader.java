@@ -65,10 +65,21 @@ final class WeightLoader {
     for (Weight weight : weights) {
       addresses[weight.id()] = weight.packed() ? packedPlace(weight) : raw(weight);
     }
-    if (!toPack.isEmpty()) {
+    for (Weight weight : toPack) {
       // Compiled now, while the file may still be on its way.
-      space.packer();
+      packer(weight);
     }
+  }
+
+  /** The module that packs a weight. */
+  private int packer(Weight weight) {
+    if (weight.format().kind() == WeightFormat.Kind.BLOCKS) {
+      return space.blockPacker();
+    }
+    if (weight.taps() > 1) {
+      return space.tapsPacker();
+    }
+    return weight.format() == WeightFormat.F32 ? space.packer() : space.narrowPacker();
   }
 
   /**
@@ -249,7 +260,7 @@ final class WeightLoader {
         facts[weight.id()] |=
             (int)
                 machine.call(
-                    space.packer(),
+                    packer(weight),
                     name,
                     (int) source,
                     (int) target,
@@ -260,7 +271,7 @@ final class WeightLoader {
         sums += weight.format().sumBytes(n);
       } else {
         machine.call(
-            space.packer(),
+            packer(weight),
             weight.transposed() ? "pack_transposed" : "pack",
             (int) source,
             (int) target,
@@ -277,7 +288,7 @@ final class WeightLoader {
     long scales = source + weight.parts().get(0).data().size();
     int words = weight.format().block() * weight.format().bits() / 32;
     machine.call(
-        space.blockPacker(),
+        packer(weight),
         BlockPacking.name(weight.format()),
         (int) source,
         (int) scales,
@@ -291,7 +302,6 @@ final class WeightLoader {
   private void packTaps(Weight weight, long source, long target, long n) {
     int taps = weight.taps();
     int channels = weight.k() / taps;
-    machine.call(
-        space.tapsPacker(), "pack_taps", (int) source, (int) target, channels, taps, (int) n);
+    machine.call(packer(weight), "pack_taps", (int) source, (int) target, channels, taps, (int) n);
   }
 }

@@ -1,6 +1,7 @@
 package dev.quern.runtime;
 
 import dev.quern.kernel.BlockPacking;
+import dev.quern.kernel.NarrowPacking;
 import dev.quern.kernel.PackKernel;
 import dev.quern.kernel.PackTapsKernel;
 import java.util.ArrayList;
@@ -29,6 +30,7 @@ public final class Workspace {
   private final Map<String, Packed> packed = new HashMap<>();
   private final List<Span> free = new ArrayList<>();
   private int packer = -1;
+  private int narrowPacker = -1;
   private int tapsPacker = -1;
   private int blockPacker = -1;
   private long top;
@@ -103,6 +105,14 @@ public final class Workspace {
       packer = machine.load(PackKernel.module(machine.features().threads()).encode());
     }
     return packer;
+  }
+
+  /** The module that packs weights of 8 and 16 bits: most models have none. */
+  int narrowPacker() {
+    if (narrowPacker < 0) {
+      narrowPacker = machine.load(NarrowPacking.module(machine.features().threads()).encode());
+    }
+    return narrowPacker;
   }
 
   /** The module that packs windows: most models have none. */

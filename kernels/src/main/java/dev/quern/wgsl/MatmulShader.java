@@ -100,10 +100,6 @@ final class MatmulShader {
         : code.let("panels", n.plus(3).over(4));
   }
 
-  private long columns(Shader.Sizes sizes) {
-    return spec.layout() == Layout.PANELS ? spec.n() : sizes.arg(MatmulKernel.N);
-  }
-
   /** Columns that a dispatch computes. */
   private static long columns(Shader.Sizes sizes, long all) {
     return sizes.share() == null ? all : 4 * sizes.share().count();
@@ -128,7 +124,7 @@ final class MatmulShader {
                   TiledProduct.groups(
                       schedule,
                       sizes.arg(MatmulKernel.M),
-                      columns(sizes, matmul.columns(sizes)),
+                      columns(sizes, sizes.arg(MatmulKernel.N)),
                       batch(sizes)),
               (code, self) -> {
                 Product product = matmul.new Product(code, self.groupZ());

@@ -82,8 +82,8 @@ public final class Shaders {
     return switch (spec) {
       case KernelSpec.Matmul matmul -> {
         long m = sizes.arg(MatmulKernel.M);
+        long n = sizes.arg(MatmulKernel.N);
         boolean packed = matmul.layout() == KernelSpec.Layout.PANELS;
-        long n = packed ? matmul.n() : sizes.arg(MatmulKernel.N);
         if (!isTiled(matmul, m)) {
           yield new Choice(null, (int) Math.max(1, m), aligned, shared);
         }

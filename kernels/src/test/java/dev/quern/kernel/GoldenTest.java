@@ -71,7 +71,12 @@ class GoldenTest {
         true),
     MATMUL_BYTES(
         new Matmul(
-            10, 8, Layout.PANELS, WeightFormat.BYTES, Programs.bias(), List.of(Extra.VECTOR)),
+            10,
+            8,
+            Layout.PANELS,
+            WeightFormat.BYTES,
+            Programs.scaledBias(),
+            List.of(Extra.SPLAT, Extra.VECTOR)),
         Schedule.parse("mr=2 nr=8 mc=4 nc=8 kc=4 unroll=2 fma=1 order=n"),
         FMA.with(ByteDot.UNSIGNED),
         true),

@@ -38,6 +38,7 @@ final class KernelRig implements AutoCloseable {
 
   private final int launcher = machine.load(launcher());
   private final int packer = machine.load(PackKernel.module(false).encode());
+  private final int narrowPacker = machine.load(NarrowPacking.module(false).encode());
   private final int blockPacker = machine.load(BlockPacking.module(false).encode());
   private final List<Buffer> writable = new ArrayList<>();
   private final Random random = new Random(11);
@@ -143,7 +144,7 @@ final class KernelRig implements AutoCloseable {
       source.address(), panels.address(), k, n, points.address(), panels.address() + size
     };
     String name = NarrowPacking.name(format, type, turned);
-    guarded(() -> machine.call(packer, name, arguments));
+    guarded(() -> machine.call(narrowPacker, name, arguments));
     writable.remove(panels);
     return panels;
   }

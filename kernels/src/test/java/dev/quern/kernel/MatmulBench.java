@@ -1,6 +1,7 @@
 package dev.quern.kernel;
 
 import com.caoccao.javet.interop.options.V8RuntimeOptions;
+import dev.quern.graph.ElementwiseOp;
 import dev.quern.kernel.KernelSpec.Layout;
 import dev.quern.kernel.KernelSpec.Matmul;
 import dev.quern.onnx.DataType;
@@ -191,7 +192,6 @@ public final class MatmulBench {
     int sums = right + (int) FORMAT.bytes(shape.k, shape.n);
     int out = sums + (int) FORMAT.sumBytes(shape.n) + 64;
     memory.ensure(out + 4L * shape.m * shape.n + 64);
-    int packer = machine.load(PackKernel.module(false).encode());
     if (FORMAT.isWhole()) {
       byte[] left16 = new byte[FORMAT.isBytes() ? a.length : 2 * a.length];
       for (int i = 0; i < a.length; i++) {
@@ -206,7 +206,7 @@ public final class MatmulBench {
         left16[2 * i + 1] = (byte) ((int) a[i] >> 8);
       }
       memory.writeFloats(4096 + StepRecord.SIZE + 64, new float[] {1, 100}, 0, 2);
-      record[StepRecord.arg(MatmulKernel.RANGE) / 4] = 4096 + StepRecord.SIZE + 64;
+      record[StepRecord.arg(MatmulKernel.EXTRAS) / 4] = 4096 + StepRecord.SIZE + 64;
       record[StepRecord.arg(MatmulKernel.FACT) / 4] = sums;
       byte[] right8 = new byte[b.length + shape.n];
       for (int i = 0; i < b.length; i++) {
@@ -215,14 +215,24 @@ public final class MatmulBench {
       memory.write(left, left16, 0, left16.length);
       memory.write(raw, right8, 0, right8.length);
       String name = NarrowPacking.name(FORMAT, DataType.INT8, false);
+      int packer = machine.load(NarrowPacking.module(false).encode());
       machine.call(packer, name, raw, right, shape.k, shape.n, raw + b.length, sums);
     } else {
       memory.writeFloats(left, a, 0, a.length);
       memory.writeFloats(raw, b, 0, b.length);
+      int packer = machine.load(PackKernel.module(false).encode());
       machine.call(packer, "pack", raw, right, shape.k, shape.n);
     }
 
-    Matmul spec = new Matmul(shape.k, shape.n, Layout.PANELS, FORMAT, null, List.of());
+    boolean scaled = FORMAT == WeightFormat.BYTES;
+    Matmul spec =
+        new Matmul(
+            shape.k,
+            shape.n,
+            Layout.PANELS,
+            FORMAT,
+            scaled ? Programs.binary(ElementwiseOp.MUL) : null,
+            scaled ? List.of(KernelSpec.Extra.SPLAT) : List.of());
     List<Kernels.Placed> placed = new ArrayList<>();
     for (int i = 0; i < schedules.size(); i++) {
       placed.add(new Kernels.Placed(spec, schedules.get(i), i + 1));

@@ -77,6 +77,11 @@ final class Programs {
     return binary(ElementwiseOp.ADD);
   }
 
+  /** {@code acc · scale + bias}. */
+  static ElementwiseProgram scaledBias() {
+    return inputs(3).step(ElementwiseOp.MUL, 0, 1).step(ElementwiseOp.ADD, 3, 2).build();
+  }
+
   /** {@code (acc + bias) + residual}. */
   static ElementwiseProgram biasResidual() {
     return inputs(3).step(ElementwiseOp.ADD, 0, 1).step(ElementwiseOp.ADD, 3, 2).build();

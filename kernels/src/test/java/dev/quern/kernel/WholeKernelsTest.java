@@ -2,6 +2,8 @@ package dev.quern.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quern.graph.ElementwiseOp;
+import dev.quern.graph.ElementwiseProgram;
 import dev.quern.kernel.KernelRig.Buffer;
 import dev.quern.kernel.KernelSpec.Extra;
 import dev.quern.kernel.KernelSpec.Layout;
@@ -12,6 +14,7 @@ import dev.quern.schedule.ByteDot;
 import dev.quern.schedule.Features;
 import dev.quern.schedule.Schedule;
 import dev.quern.schedule.Schedule.Order;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
@@ -113,14 +116,13 @@ class WholeKernelsTest {
             random.nextBoolean(),
             random.nextBoolean() ? Order.M : Order.N);
     boolean scaled = random.nextBoolean();
-    Matmul spec =
-        new Matmul(
-            k,
-            n,
-            Layout.PANELS,
-            format,
-            scaled ? Programs.bias() : null,
-            scaled ? List.of(Extra.VECTOR) : List.of());
+    // Bytes have their scale, here 1, before all else.
+    boolean bytes = format == WeightFormat.BYTES;
+    List<Extra> extras = new ArrayList<>(bytes ? List.of(Extra.SPLAT) : List.of());
+    if (scaled) {
+      extras.add(Extra.VECTOR);
+    }
+    Matmul spec = new Matmul(k, n, Layout.PANELS, format, epilogue(bytes, scaled), extras);
     Buffer right = rig.packed(format, type, b, zeros, k, n, turned);
     Buffer left = rig.bytes(random.nextInt(4), a);
     Buffer out = rig.output(m * n * 4, 4 * random.nextInt(4));
@@ -130,10 +132,14 @@ class WholeKernelsTest {
     int mBlocks = MatmulKernel.blocks(m, schedule.mc());
     int nBlocks = MatmulKernel.blocks(n, schedule.nc());
     rig.args(MatmulKernel.M, m, -1, -1, 0, 0, 0, mBlocks, nBlocks, schedule.mc(), schedule.nc());
-    int sums = right.address() + (int) format.bytes(k, n);
-    rig.args(MatmulKernel.FACT, sums, rig.input(1, zero).address());
+    rig.args(MatmulKernel.FACT, right.address() + (int) format.bytes(k, n));
     float[] bias = KernelRig.random(random, n);
-    rig.args(MatmulKernel.EXTRAS, rig.input(bias).address(), 0, 0);
+    int next = MatmulKernel.EXTRAS;
+    if (bytes) {
+      rig.args(next, rig.input(1, zero).address(), 0, 0);
+      next += 3;
+    }
+    rig.args(next, rig.input(bias).address(), 0, 0);
     rig.run(spec, schedule, features, mBlocks * nBlocks, 0);
     float[] found = rig.read(out);
     for (int i = 0; i < m * n; i++) {
@@ -154,6 +160,13 @@ class WholeKernelsTest {
           .as("%s m=%s %s row %s column %s", spec, m, schedule.text(), i / n, i % n)
           .isEqualTo(wanted);
     }
+  }
+
+  private static ElementwiseProgram epilogue(boolean bytes, boolean biased) {
+    if (bytes) {
+      return biased ? Programs.scaledBias() : Programs.binary(ElementwiseOp.MUL);
+    }
+    return biased ? Programs.bias() : null;
   }
 
   /** Every f16, infinities, NaN and denormals included, is widened to what it stands for. */
@@ -249,36 +262,59 @@ class WholeKernelsTest {
     }
   }
 
+  /** Rows of numbers, the first of zeros, and what became of them. */
+  private record Rounded(int columns, int most, float[] x, byte[] found, float[] scales) {
+    int row() {
+      return found.length / scales.length;
+    }
+
+    /** Holds the number that stands for one of a row, which may be behind its end. */
+    void check(int row, int column, int got) {
+      float v = column < columns ? x[row * columns + column] : 0;
+      float scale = scales[row];
+      assertThat(got * scale).isBetween(v - 0.51f * scale, v + 0.51f * scale);
+      assertThat(Math.abs(got)).isLessThanOrEqualTo(most);
+    }
+  }
+
+  private static Rounded rounded(int seed, Quantised to, ByteDot way) {
+    Random random = new Random(seed);
+    rig.reset();
+    int rows = pick(random, SIZES);
+    int columns = pick(random, 1, 2, 3, 7, 8, 9, 31, 384);
+    float[] x = KernelRig.random(random, rows * columns);
+    java.util.Arrays.fill(x, 0, columns, 0);
+    boolean digits = to == Quantised.DIGITS;
+    int row = digits ? (columns + 3) / 4 * 8 : (columns + 1) / 2 * 4;
+    int most = digits ? QuantizeKernel.TWO_DIGITS : QuantizeKernel.magnitude(columns);
+    Buffer in = rig.input(4 * random.nextInt(4), x);
+    Buffer out = rig.output(rows * row, 0);
+    Buffer facts = rig.output(4 * rows, 0);
+    rig.args(0, in.address(), 0, 0, out.address(), facts.address(), columns, most);
+    rig.run(new KernelSpec.Quantize(to), KernelRig.PLAIN.with(way), rows);
+    Rounded rounded = new Rounded(columns, most, x, rig.readBytes(out), rig.read(facts));
+    assertThat(rounded.scales[0]).isEqualTo(1);
+    return rounded;
+  }
+
   @ParameterizedTest
   @EnumSource(
       value = ByteDot.class,
       names = {"SIGNED", "UNSIGNED"})
   void quantisesByRowsToTwoDigits(ByteDot way) {
     for (int seed = 0; seed < 40; seed++) {
-      Random random = new Random(seed);
-      rig.reset();
-      int rows = pick(random, SIZES);
-      int columns = pick(random, 1, 2, 3, 7, 8, 9, 31, 384);
-      float[] x = KernelRig.random(random, rows * columns);
-      int row = (columns + 3) / 4 * 8;
-      Buffer in = rig.input(4 * random.nextInt(4), x);
-      Buffer out = rig.output(rows * row, 0);
-      Buffer facts = rig.output(4 * rows, 0);
-      int most = QuantizeKernel.TWO_DIGITS;
-      rig.args(0, in.address(), 0, 0, out.address(), facts.address(), columns, most);
-      rig.run(new KernelSpec.Quantize(Quantised.DIGITS), KernelRig.PLAIN.with(way), rows);
-      byte[] found = rig.readBytes(out);
-      float[] scales = rig.read(facts);
-      for (int i = 0; i < rows * columns; i++) {
-        int at = i / columns * row + i % columns;
-        byte lower = found[at + row / 2];
+      Rounded rounded = rounded(seed, Quantised.DIGITS, way);
+      for (int i = 0; i < rounded.x.length; i++) {
+        int row = i / rounded.columns;
+        int column = i % rounded.columns;
+        int at = row * rounded.row() + column;
+        byte upper = rounded.found[at];
+        byte lower = rounded.found[at + rounded.row() / 2];
         int got =
             way == ByteDot.SIGNED
-                ? 256 * found[at] + lower
-                : 256 * ((found[at] & 255) - 128) + (lower & 255);
-        float scale = scales[i / columns];
-        assertThat(got * scale).isBetween(x[i] - 0.51f * scale, x[i] + 0.51f * scale);
-        assertThat(Math.abs(got)).isLessThanOrEqualTo(most);
+                ? 256 * upper + lower
+                : 256 * ((upper & 255) - 128) + (lower & 255);
+        rounded.check(row, column, got);
       }
     }
   }
@@ -286,31 +322,11 @@ class WholeKernelsTest {
   @Test
   void quantisesByRows() {
     for (int seed = 0; seed < 40; seed++) {
-      Random random = new Random(seed);
-      rig.reset();
-      int rows = pick(random, SIZES);
-      int columns = pick(random, 1, 2, 3, 7, 8, 9, 31, 384);
-      float[] x = KernelRig.random(random, rows * columns);
-      for (int i = 0; i < columns; i++) {
-        x[i] = 0;
+      Rounded rounded = rounded(seed, Quantised.ROWS, ByteDot.NONE);
+      for (int at = 0; at < rounded.found.length; at += 2) {
+        int got = (rounded.found[at] & 255) + 256 * rounded.found[at + 1];
+        rounded.check(at / rounded.row(), at % rounded.row() / 2, got);
       }
-      int even = (columns + 1) / 2 * 2;
-      int most = QuantizeKernel.magnitude(columns);
-      Buffer in = rig.input(4 * random.nextInt(4), x);
-      Buffer out = rig.output(rows * even * 2, 0);
-      Buffer facts = rig.output(4 * rows, 0);
-      rig.args(0, in.address(), 0, 0, out.address(), facts.address(), columns, most);
-      rig.run(new KernelSpec.Quantize(Quantised.ROWS), KernelRig.PLAIN, rows);
-      byte[] found = rig.readBytes(out);
-      float[] scales = rig.read(facts);
-      for (int i = 0; i < rows * even; i++) {
-        int got = (found[2 * i] & 255) + 256 * found[2 * i + 1];
-        float v = i % even < columns ? x[i / even * columns + i % even] : 0;
-        assertThat(got * scales[i / even])
-            .isBetween(v - 0.51f * scales[i / even], v + 0.51f * scales[i / even]);
-        assertThat(Math.abs(got)).isLessThanOrEqualTo(most);
-      }
-      assertThat(scales[0]).isEqualTo(1);
     }
   }
 }
