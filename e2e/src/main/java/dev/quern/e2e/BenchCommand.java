@@ -12,14 +12,20 @@ import dev.quern.e2e.peers.ComparisonPlot;
 import dev.quern.e2e.peers.ComparisonResult;
 import dev.quern.e2e.peers.ComparisonTable;
 import dev.quern.e2e.peers.Engine;
+import dev.quern.e2e.peers.ModelWorkload;
 import dev.quern.e2e.peers.Settings;
+import dev.quern.e2e.peers.Workload;
+import dev.quern.onnx.ModelException;
+import dev.quern.server.weights.ImportException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -43,7 +49,7 @@ import tools.jackson.databind.node.ObjectNode;
     sortOptions = false,
     description = {
       "Measures the figures about speed and memory that the project reports, in a headless browser;",
-      "with --peers or --filter instead: the cases of the comparison with other engines.",
+      "with --peers, --filter or --model instead: the cases of the comparison with other engines.",
       "Times mean something only on a machine that does nothing else."
     },
     footer = {
@@ -53,6 +59,8 @@ import tools.jackson.databind.node.ObjectNode;
       "  quern bench --peers=ort --filter=\"minilm f32 1x\" --threads=2",
       "  quern bench --filter=matmul --json",
       "  quern bench --device=webgpu --peers --filter=minilm",
+      "  quern bench --architectures --peers=ort --filter=resnet",
+      "  quern bench --model=model.onnx --dim height=224 --dim width=224 --peers=ort",
       "  quern bench --filter=gemv"
     })
 final class BenchCommand implements Callable<Integer> {
@@ -102,6 +110,31 @@ final class BenchCommand implements Callable<Integer> {
               + "decoding at batch 1, about whole decoders; or start, with --device=webgpu: what "
               + "a GPU costs the first inference.")
   private String filter;
+
+  @Option(
+      names = "--architectures",
+      description = "Compare on networks of full size of the architectures that people bring.")
+  private boolean architectures;
+
+  @Option(
+      names = "--model",
+      paramLabel = "FILE",
+      description = "Compare on a model of yours, an .onnx file, instead of the cases there are.")
+  private Path model;
+
+  @Option(
+      names = "--dim",
+      paramLabel = "NAME=N",
+      description = "Size of a named dimension of that model's inputs; may be repeated.")
+  private Map<String, Integer> dims = new LinkedHashMap<>();
+
+  @Option(
+      names = "--seq",
+      paramLabel = "N",
+      defaultValue = "128",
+      description =
+          "Size of any other named dimension that is no batch (default: ${DEFAULT-VALUE}).")
+  private int sequence;
 
   @Option(
       names = "--threads",
@@ -163,6 +196,7 @@ final class BenchCommand implements Callable<Integer> {
       }
     }
     List<Engine> engines = engines();
+    List<Workload> workloads = workloads();
     Browser.Option[] adapter = adapter();
     boolean gpu = adapter.length > 0;
     boolean start = filter.equals(StartFigures.START);
@@ -174,12 +208,14 @@ final class BenchCommand implements Callable<Integer> {
       workbench.requireModel("all-MiniLM-L6-v2");
       if (start) {
         figures(workbench);
-      } else if (peers.isEmpty()
+      } else if (model == null
+          && !architectures
+          && peers.isEmpty()
           && !gpu
           && Set.of("", Benchmark.TUNING, GEMV, GENERATION).contains(filter)) {
         figures(workbench);
       } else {
-        compare(workbench, engines, gpu);
+        compare(workbench, engines, workloads, gpu);
       }
     }
     spec.commandLine().getOut().flush();
@@ -198,6 +234,21 @@ final class BenchCommand implements Callable<Integer> {
                         spec.commandLine(),
                         "'" + id + "' is no peer; there are: " + Engine.peerIds())))
         .toList();
+  }
+
+  private List<Workload> workloads() {
+    if (model == null) {
+      return architectures ? ModelWorkload.architectures() : Workload.all();
+    }
+    if (!Files.isRegularFile(model)) {
+      throw new CommandException("there is no file " + model);
+    }
+    try {
+      String name = model.getFileName().toString();
+      return List.of(ModelWorkload.of(name, Files.readAllBytes(model), dims, sequence));
+    } catch (IOException | ModelException | ImportException e) {
+      throw new CommandException(model + ": " + e.getMessage(), e);
+    }
   }
 
   /** What the browser is started with for the device. */
@@ -225,7 +276,8 @@ final class BenchCommand implements Callable<Integer> {
     return new Browser.Option[] {option};
   }
 
-  private void compare(Workbench workbench, List<Engine> engines, boolean gpu) {
+  private void compare(
+      Workbench workbench, List<Engine> engines, List<Workload> workloads, boolean gpu) {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     boolean fma = workbench.harness().capabilities().get("fma").get("available").asBoolean();
@@ -233,6 +285,7 @@ final class BenchCommand implements Callable<Integer> {
         new Settings(
             gpu ? "webgpu" : "wasm",
             engines,
+            workloads,
             filter,
             threads.isEmpty() ? gpu ? List.of(2) : List.of(1, 2) : threads,
             Duration.ofSeconds(tune),

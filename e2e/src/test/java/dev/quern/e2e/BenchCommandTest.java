@@ -2,11 +2,15 @@ package dev.quern.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quern.e2e.architectures.Architecture;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -61,7 +65,39 @@ class BenchCommandTest {
   }
 
   @Test
+  void comparesOnAModelThatIsBrought(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("encoder.onnx");
+    Files.write(file, Architecture.BERT.small().file());
+    Result result =
+        run(
+            "bench",
+            "--model=" + file,
+            "--dim=length=9",
+            "--peers=ort",
+            "--threads=1",
+            "--seconds=1",
+            "--tune=0",
+            "--idle=0",
+            "--store=" + STORE,
+            "--json");
+    assertThat(result.status()).as(result.err()).isZero();
+    JsonNode cases = JsonMapper.shared().readTree(result.out()).get("cases");
+    assertThat(cases.size()).isEqualTo(1);
+    assertThat(cases.get(0).get("case").asString()).isEqualTo("encoder.onnx");
+    assertThat(cases.get(0).get("ratioToBestPeer").asDouble()).isPositive();
+    for (JsonNode engine :
+        new JsonNode[] {cases.get(0).get("quern"), cases.get(0).get("peers").get("ort")}) {
+      assertThat(engine.get("error").asDouble()).isLessThan(1e-3);
+    }
+  }
+
+  @Test
   void saysWhatItDoesNotKnow() {
+    assertThat(run("bench", "--model=none.onnx").err())
+        .startsWith("quern: there is no file none.onnx");
+    assertThat(run("bench", "--architectures", "--filter=none such", "--store=" + STORE).err())
+        .contains("ResNet-50 224x224", "BERT base 1x128")
+        .doesNotContain("MiniLM");
     assertThat(run("bench", "--peers=none-such").err())
         .startsWith("'none-such' is no peer; there are: ort");
     Result noCase = run("bench", "--filter=no such case", "--store=" + STORE);

@@ -56,10 +56,8 @@ public final class Comparison {
 
   /** Runs all cases that the settings name. */
   public ComparisonResult run() {
-    List<Workload> cases =
-        Workload.all().stream().filter(each -> settings.takes(each.name())).toList();
-    boolean loads = !settings.gpu() && settings.takes(LoadComparison.name());
-    if (cases.isEmpty() && !loads) {
+    List<Workload> cases = settings.cases();
+    if (cases.isEmpty() && !settings.loads()) {
       throw noCase();
     }
     Optional<Path> packages =
@@ -75,7 +73,7 @@ public final class Comparison {
             progress.accept(
                 "the machine is not idle: others keep %.2f cores busy".formatted(cores)));
     List<CaseResult> results = new ArrayList<>();
-    if (loads) {
+    if (settings.loads()) {
       MachineLoad.pause(SETTLED);
       results.addAll(loads(packages));
     }
@@ -87,8 +85,11 @@ public final class Comparison {
   }
 
   private PeerException noCase() {
-    List<String> names = new ArrayList<>(List.of(LoadComparison.name()));
-    Workload.all().forEach(workload -> names.add(workload.name()));
+    List<String> names = new ArrayList<>();
+    if (settings.workloads().contains(LoadComparison.WORKLOAD)) {
+      names.add(LoadComparison.name());
+    }
+    settings.workloads().forEach(workload -> names.add(workload.name()));
     return new PeerException(
         "no case has '"
             + settings.filter()
@@ -228,7 +229,7 @@ public final class Comparison {
         if (engine == Engine.QUERN) {
           double after = peak.get().peak();
           double rate = workload.flops() / Statistics.median(slice.milliseconds()) / 1e6;
-          share = rate / ((before + after) / 2);
+          share = rate > 0 ? rate / ((before + after) / 2) : Double.NaN;
           peaks.add(after);
         }
         peaks.add(before);

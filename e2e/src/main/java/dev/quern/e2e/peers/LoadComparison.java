@@ -24,7 +24,8 @@ final class LoadComparison {
   /** Loads of each engine. */
   private static final int TIMES = 3;
 
-  private static final Workload.MiniLm WORKLOAD = new Workload.MiniLm(1, 128, false);
+  /** Whose loading is compared. */
+  static final Workload.MiniLm WORKLOAD = new Workload.MiniLm(1, 128, false);
 
   private final Browser browser;
   private final Front front;

@@ -11,6 +11,7 @@ import java.util.Locale;
  *
  * @param device what computes: {@code wasm} or {@code webgpu}
  * @param peers engines beside Quern; none measures Quern alone
+ * @param workloads all cases that there are
  * @param filter a part of the names of the cases that are run; empty runs all
  * @param threads each number of threads is a row of its own
  * @param tuning how long Quern may search for faster kernels before a case is measured
@@ -21,6 +22,7 @@ import java.util.Locale;
 public record Settings(
     String device,
     List<Engine> peers,
+    List<Workload> workloads,
     String filter,
     List<Integer> threads,
     Duration tuning,
@@ -30,6 +32,7 @@ public record Settings(
   /** Takes copies. */
   public Settings {
     peers = List.copyOf(peers);
+    workloads = List.copyOf(workloads);
     threads = List.copyOf(threads);
   }
 
@@ -41,6 +44,16 @@ public record Settings(
   /** Sizes of compressed files. */
   Brotli sizes() {
     return new Brotli(folder.resolve("brotli"));
+  }
+
+  /** The cases that are run. */
+  List<Workload> cases() {
+    return workloads.stream().filter(each -> takes(each.name())).toList();
+  }
+
+  /** Whether loading is compared, too: that of one of the cases that there are. */
+  boolean loads() {
+    return !gpu() && takes(LoadComparison.name()) && workloads.contains(LoadComparison.WORKLOAD);
   }
 
   /** Whether a case is run; letters' case does not matter, and each word must occur. */

@@ -15,13 +15,15 @@ import java.util.Objects;
 import java.util.Optional;
 
 /** What is computed in one case: a model, and inputs for it. */
-public sealed interface Workload {
+public interface Workload {
   /** Which model; an engine is loaded once for all cases of a {@link #model}. */
   enum Kind {
     MATMUL,
     MINILM,
     MINILM_INT8,
-    MOBILENET
+    MOBILENET,
+    /** Any other, which engines that read ONNX take. */
+    ONNX
   }
 
   /** Its name as it is printed and filtered. */

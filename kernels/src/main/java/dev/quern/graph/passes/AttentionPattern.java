@@ -70,9 +70,15 @@ final class AttentionPattern {
    * What the softmax is of.
    *
    * @param mask what is added; empty if nothing is
+   * @param windows null, or what is added by window, {@code [1, windows, heads, s, s]}
    * @param seen null, or the node that says where scores are kept and where they become a number
    */
-  private record Scores(Node product, String mask, double scale, Simple seen) {}
+  private record Scores(Node product, String mask, String windows, double scale, Simple seen) {
+    /** The same with one mask in place of two. */
+    Scores with(String sum) {
+      return new Scores(product, sum, null, scale, seen);
+    }
+  }
 
   /** Scores that become a number no greater than this have no share. */
   private static final double LOW = -1e4;
@@ -95,6 +101,30 @@ final class AttentionPattern {
         new Node(name, Node.QUERN, "Elementwise", inputs, List.of(name), program),
         DataType.FLOAT,
         masked ? together(shape, editor.shape(scores.mask)) : shape);
+    return name;
+  }
+
+  /** All that is added to scores, as one value. */
+  private String sum(Scores scores) {
+    String windows = editor.fresh(scores.windows);
+    Shape shape = editor.shape(scores.windows);
+    Shape each = new Shape(shape.dims().subList(1, shape.rank()));
+    editor.emit(
+        new Node(windows, "", "Reshape", List.of(scores.windows), List.of(windows), Map.of()),
+        DataType.FLOAT,
+        each);
+    if (scores.mask.isEmpty()) {
+      return windows;
+    }
+    ProgramBuilder p = new ProgramBuilder(List.of(DataType.FLOAT, DataType.FLOAT));
+    p.op(ADD, 0, 1);
+    String name = editor.fresh(scores.mask);
+    Map<String, Attribute> program = Map.of("program", new Attribute.Program(p.build()));
+    List<String> inputs = List.of(scores.mask, windows);
+    editor.emit(
+        new Node(name, Node.QUERN, "Elementwise", inputs, List.of(name), program),
+        DataType.FLOAT,
+        together(editor.shape(scores.mask), each));
     return name;
   }
 
@@ -149,6 +179,9 @@ final class AttentionPattern {
       attributes.put("group", new Attribute.Int(k.group));
     }
     List<String> inputs = new ArrayList<>(List.of(q.value, k.value, v.value));
+    if (scores.windows != null) {
+      scores = scores.with(sum(scores));
+    }
     if (scores.seen != null) {
       inputs.add(added(scores));
     } else if (!scores.mask.isEmpty()) {
@@ -263,7 +296,8 @@ final class AttentionPattern {
 
   private Scores scores(String value) {
     Shape shape = editor.shape(value);
-    String at = value;
+    Windowed windowed = windowed(value);
+    String at = windowed == null ? value : windowed.scores;
     String mask = "";
     Simple seen = hiding(at);
     if (seen != null) {
@@ -284,7 +318,47 @@ final class AttentionPattern {
     Scaled scaled = scaled(at);
     Node product = product(scaled.value);
     boolean fits = product != null && editor.shape(product.output()).equals(shape);
-    return fits ? new Scores(product, mask, scaled.scale, seen) : null;
+    String windows = windowed == null ? null : windowed.mask;
+    return fits ? new Scores(product, mask, windows, scaled.scale, seen) : null;
+  }
+
+  /** Scores of windows, and what is added to those of each window. */
+  private record Windowed(String scores, String mask) {}
+
+  /**
+   * What a sum by windows is of, as that of an image that was shifted, {@code reshape(reshape(scores,
+   * [1, windows, heads, s, s]) + mask, [windows, heads, s, s])}; null if it is none.
+   */
+  private Windowed windowed(String value) {
+    Node joined = editor.definition(value);
+    Simple add =
+        joined != null && joined.isOnnx("Reshape")
+            ? Programs.simple(editor.definition(joined.inputs().getFirst()), ADD)
+            : null;
+    if (add == null || add.left().isNumber() || add.right().isNumber()) {
+      return null;
+    }
+    boolean left = isOpened(add.left().value(), editor.shape(value));
+    String opened = (left ? add.left() : add.right()).value();
+    String mask = (left ? add.right() : add.left()).value();
+    boolean fits =
+        isOpened(opened, editor.shape(value))
+            && editor.shape(mask).rank() == 5
+            && editor.shape(mask).dim(0).is(1)
+            && editor.type(mask) == DataType.FLOAT;
+    return fits ? new Windowed(editor.definition(opened).inputs().getFirst(), mask) : null;
+  }
+
+  /** Whether a value is one of four axes, with an axis of 1 before them. */
+  private boolean isOpened(String value, Shape inner) {
+    Node opened = editor.definition(value);
+    List<Dim> dims = new ArrayList<>(List.of(Dim.ONE));
+    dims.addAll(inner.dims());
+    return opened != null
+        && opened.isOnnx("Reshape")
+        && inner.rank() == 4
+        && editor.shape(value).equals(new Shape(dims))
+        && editor.shape(opened.inputs().getFirst()).equals(inner);
   }
 
   /** The node that replaces some scores by a low number; null if it does something else. */

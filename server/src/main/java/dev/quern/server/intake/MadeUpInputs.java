@@ -28,7 +28,7 @@ import java.util.Set;
  * Inputs of which only the declarations are known, the same in each run: reals from -1 to 1, whole
  * numbers below the length of the table that they are looked up in, otherwise 1, as masks want it.
  */
-final class MadeUpInputs {
+public final class MadeUpInputs {
   /** Sizes that named dimensions get, tried in this order; images want the larger ones. */
   static final int[] SIZES = {16, 32, 64, 224, 1};
 
@@ -48,7 +48,7 @@ final class MadeUpInputs {
    * @param inputs what a run is given
    * @param sizes numbers for named dimensions
    */
-  MadeUpInputs(OnnxModel model, List<OnnxValue> inputs, Map<String, Integer> sizes) {
+  public MadeUpInputs(OnnxModel model, List<OnnxValue> inputs, Map<String, Integer> sizes) {
     this.inputs = inputs;
     this.sizes = sizes;
     Set<String> known = symbols();
@@ -122,8 +122,8 @@ final class MadeUpInputs {
     }
   }
 
-  /** All inputs, for a size. */
-  Map<String, Tensor> of(int size) {
+  /** All inputs, with a size for named dimensions that have none of their own. */
+  public Map<String, Tensor> of(int size) {
     Random random = new Random(SEED);
     Map<String, Tensor> result = new LinkedHashMap<>();
     for (OnnxValue input : inputs) {

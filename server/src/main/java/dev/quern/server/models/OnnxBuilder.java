@@ -14,19 +14,28 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
 
-/** Writes an ONNX file of operator set 13, node by node. */
+/** Writes an ONNX file, node by node. */
 public final class OnnxBuilder {
   private static final int OPSET = 13;
-
-  /** ONNX 1.8, which brought operator set 13. */
-  private static final int IR_VERSION = 7;
 
   private static final String MICROSOFT = "com.microsoft";
 
   private final GraphProto.Builder graph;
+  private final int opset;
 
+  /** A file of operator set 13. */
   public OnnxBuilder(String name) {
+    this(name, OPSET);
+  }
+
+  /**
+   * A file.
+   *
+   * @param opset the operator set, 13 to 18
+   */
+  public OnnxBuilder(String name, int opset) {
     graph = GraphProto.newBuilder().setName(name);
+    this.opset = opset;
   }
 
   /**
@@ -54,6 +63,17 @@ public final class OnnxBuilder {
   /** An output of f32. */
   public OnnxBuilder output(String name, Object... dims) {
     graph.addOutput(value(name, TensorProto.DataType.FLOAT_VALUE, dims));
+    return this;
+  }
+
+  /** An output of f32 whose shape follows from the nodes. */
+  public OnnxBuilder outputOfAnyShape(String name) {
+    TypeProto.Tensor.Builder tensor =
+        TypeProto.Tensor.newBuilder().setElemType(TensorProto.DataType.FLOAT_VALUE);
+    graph.addOutput(
+        ValueInfoProto.newBuilder()
+            .setName(name)
+            .setType(TypeProto.newBuilder().setTensorType(tensor)));
     return this;
   }
 
@@ -153,6 +173,14 @@ public final class OnnxBuilder {
         .build();
   }
 
+  public static AttributeProto text(String name, String value) {
+    return AttributeProto.newBuilder()
+        .setName(name)
+        .setType(AttributeProto.AttributeType.STRING)
+        .setS(ByteString.copyFromUtf8(value))
+        .build();
+  }
+
   /** A branch or a loop's body. Its outputs need no sizes. */
   public static AttributeProto body(String name, OnnxBuilder body) {
     return AttributeProto.newBuilder()
@@ -164,9 +192,10 @@ public final class OnnxBuilder {
 
   public byte[] bytes() {
     return ModelProto.newBuilder()
-        .setIrVersion(IR_VERSION)
+        // ONNX 1.8 brought operator set 13, ONNX 1.10 number 15.
+        .setIrVersion(opset >= 15 ? 8 : 7)
         .setProducerName("quern")
-        .addOpsetImport(OperatorSetIdProto.newBuilder().setDomain("").setVersion(OPSET))
+        .addOpsetImport(OperatorSetIdProto.newBuilder().setDomain("").setVersion(opset))
         .addOpsetImport(OperatorSetIdProto.newBuilder().setDomain(MICROSOFT).setVersion(1))
         .setGraph(graph)
         .build()

@@ -1,4 +1,4 @@
-package dev.quern.architecture;
+package dev.quern.e2e.architectures;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -26,7 +26,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -41,62 +40,33 @@ class ArchitecturesTest {
   /** 8 buffers are what every GPU binds. */
   private static final GpuLimits LIMITS = new GpuLimits(8, 128 << 20);
 
-  /** A network, how it is written, and in how many places its attention becomes one kernel. */
-  enum Architecture {
-    BERT(TextNets::bert, 2, 2, "padding added to the scores, places sliced from a constant"),
-    ROBERTA(TextNets::roberta, 1, 1, "places counted by a running sum"),
-    GPT2(TextNets::gpt2, 2, 2, "queries, keys and values of one product; Where by a triangle"),
-    GPT2_WITH_PAST(
-        TextNets::gpt2WithPast, 1, 1, "keys and values of earlier runs; Where, then padding added"),
-    T5_ENCODER(TextNets::t5Encoder, 2, 2, "no scale; added are numbers chosen by distance"),
-    BART_DECODER(TextNets::bartDecoder, 2, 2, "a triangle by Trilu; then an encoder's states"),
-    LLAMA(
-        TextNets::llama, 1, 1, "queries and keys turned, keys shared by heads, an MLP with a gate"),
-    LLAMA_GROUPED(
-        TextNets::llamaGrouped, 1, 1, "GroupQueryAttention with a past and lengths of the mask"),
-    WHISPER_ENCODER(TextNets::whisperEncoder, 1, 1, "convolutions over time before it"),
-    LSTM(TextNets::lstm, 0, 0, "both directions, a known number of steps"),
-    GRU(TextNets::gru, 0, 0, "reset after the product, a known number of steps"),
-    RESNET(ImageNets::resNet, 0, 0, "batch normalisation, sums with what was before"),
-    MOBILENET_V2(ImageNets::mobileNetV2, 0, 0, "channels widened, convolved alone, narrowed"),
-    MOBILENET_V3(ImageNets::mobileNetV3, 0, 0, "HardSwish, channels weighted by their means"),
-    EFFICIENTNET(ImageNets::efficientNet, 0, 0, "SiLU, channels weighted by their means"),
-    CONVNEXT(ImageNets::convNext, 0, 0, "7x7 over single channels, layer normalisation of pixels"),
-    U_NET(ImageNets::uNet, 0, 0, "down, up by ConvTranspose and Resize, joined with before"),
-    VIT_SCALED(
-        ImageNets::vitScaled,
-        1,
-        1,
-        "queries and keys scaled each, keys turned as matrices, shares that are NaN made 0"),
-    VIT(ImageNets::vit, 1, 1, "patches by a convolution; parts of one product by Gather"),
-    SWIN(ImageNets::swin, 1, 1, "windows of a shifted image, a table added to the scores"),
-    EFFICIENTVIT(ImageNets::efficientViT, 2, 0, "single heads one after the other, over pixels");
-
-    private final Supplier<Net> net;
-    private final int places;
-    private final int fused;
-    private final String how;
-
-    Architecture(Supplier<Net> net, int places, int fused, String how) {
-      this.net = net;
-      this.places = places;
-      this.fused = fused;
-      this.how = how;
+  /** In how many places there is attention, and in how many of them it becomes one kernel. */
+  private record Attention(int places, int fused) {
+    static Attention of(Architecture architecture) {
+      return switch (architecture) {
+        case BERT, GPT2, T5_ENCODER, BART_DECODER, SWIN -> new Attention(2, 2);
+        case ROBERTA, GPT2_WITH_PAST, LLAMA, LLAMA_GROUPED, WHISPER_ENCODER, VIT, VIT_SCALED ->
+            new Attention(1, 1);
+        case EFFICIENTVIT -> new Attention(2, 0);
+        case LSTM, GRU, RESNET, MOBILENET_V2, MOBILENET_V3, EFFICIENTNET, CONVNEXT, U_NET ->
+            new Attention(0, 0);
+      };
     }
+  }
 
-    Graph graph() {
-      byte[] file = net.get().file();
-      return Passes.optimise(
-          GraphImporter.importModel(OnnxReader.read(Bytes.of(file))), ReferenceKernels.all());
-    }
+  private static Graph graph(Network net) {
+    return Passes.optimise(
+        GraphImporter.importModel(OnnxReader.read(Bytes.of(net.file()))), ReferenceKernels.all());
   }
 
   @ParameterizedTest
   @EnumSource
   void agreesWithOnnxRuntime(Architecture architecture) {
-    Net net = architecture.net.get();
-    Graph graph = architecture.graph();
-    assertThat(fused(graph)).as("attention that became one kernel").isEqualTo(architecture.fused);
+    Network net = architecture.small();
+    Graph graph = graph(net);
+    assertThat(fused(graph))
+        .as("attention that became one kernel")
+        .isEqualTo(Attention.of(architecture).fused);
     Plan plan = Planner.plan(graph);
     Map<String, Tensor> expected = Ort.run(net.file(), net.feeds());
     try (JavetMachine machine = JavetMachine.create()) {
@@ -112,9 +82,9 @@ class ArchitecturesTest {
   }
 
   /** Steps of a plan that have a shader. */
-  private static int dispatches(Architecture architecture, Graph graph, Plan plan) {
+  private static int dispatches(Network net, Graph graph, Plan plan) {
     Map<String, long[]> dims = new LinkedHashMap<>();
-    architecture.net.get().feeds().forEach((name, tensor) -> dims.put(name, tensor.dims()));
+    net.feeds().forEach((name, tensor) -> dims.put(name, tensor.dims()));
     long[] weights = new long[plan.weights().size()];
     Arrays.fill(weights, 4096);
     return Recorder.record(
@@ -139,18 +109,20 @@ class ArchitecturesTest {
             |---|---|---|---|---|
             """);
     for (Architecture each : Architecture.values()) {
-      Graph graph = each.graph();
+      Network net = each.small();
+      Graph graph = graph(net);
+      Attention attention = Attention.of(each);
       Plan plan = Planner.plan(graph);
       page.append("| ")
           .append(each.name().replace('_', ' '))
           .append(" | ")
-          .append(each.how)
+          .append(each.how())
           .append(" | ")
-          .append(each.places == 0 ? "" : each.fused + " of " + each.places)
+          .append(attention.places == 0 ? "" : attention.fused + " of " + attention.places)
           .append(" | ")
           .append(plan.steps().size())
           .append(" | ")
-          .append(dispatches(each, graph, plan))
+          .append(dispatches(net, graph, plan))
           .append(" |\n");
     }
     if (Boolean.getBoolean("golden.update")) {

@@ -1,0 +1,148 @@
+package dev.quern.e2e.peers;
+
+import dev.quern.e2e.architectures.Architecture;
+import dev.quern.e2e.architectures.Network;
+import dev.quern.e2e.data.TensorData;
+import dev.quern.graph.Graph;
+import dev.quern.graph.GraphImporter;
+import dev.quern.graph.passes.Passes;
+import dev.quern.onnx.Bytes;
+import dev.quern.onnx.ModelException;
+import dev.quern.onnx.OnnxModel;
+import dev.quern.onnx.OnnxReader;
+import dev.quern.onnx.OnnxTensor;
+import dev.quern.onnx.OnnxValue;
+import dev.quern.plan.Plan;
+import dev.quern.plan.PlanException;
+import dev.quern.plan.Planner;
+import dev.quern.reference.Tensor;
+import dev.quern.runtime.Footprint;
+import dev.quern.server.intake.MadeUpInputs;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+
+/**
+ * Any ONNX model. Its file is made when it is asked for and not kept: some are hundreds of
+ * megabytes.
+ */
+public final class ModelWorkload implements Workload {
+  /** A model's file and what it is run on. */
+  private record Source(byte[] onnx, Map<String, Tensor> inputs) {}
+
+  private final String name;
+  private final Supplier<Source> source;
+  private Map<String, TensorData> inputs = Map.of();
+  private double flops;
+
+  private ModelWorkload(String name, Supplier<Source> source) {
+    this.name = name;
+    this.source = source;
+  }
+
+  /**
+   * A model of a user on made-up inputs.
+   *
+   * @param name what the case is called
+   * @param file the model; its weights are within
+   * @param sizes of named dimensions
+   * @param other of those that have none there and are no batch
+   * @throws ModelException if the file is no model
+   */
+  public static ModelWorkload of(
+      String name, byte[] file, Map<String, Integer> sizes, int other) {
+    OnnxModel model = OnnxReader.read(Bytes.of(file));
+    Set<String> constants =
+        model.graph().initializers().stream().map(OnnxTensor::name).collect(Collectors.toSet());
+    List<OnnxValue> declared =
+        model.graph().inputs().stream().filter(value -> !constants.contains(value.name())).toList();
+    Source source = new Source(file, new MadeUpInputs(model, declared, sizes).of(other));
+    return new ModelWorkload(name, () -> source);
+  }
+
+  /** The architectures that people bring, of full size. */
+  public static List<Workload> architectures() {
+    return Arrays.stream(Architecture.values())
+        .filter(each -> each.fullName().isPresent())
+        .<Workload>map(each -> new ModelWorkload(each.fullName().get(), () -> source(each.full())))
+        .toList();
+  }
+
+  private static Source source(Network network) {
+    return new Source(network.file(), network.feeds());
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public Kind kind() {
+    return Kind.ONNX;
+  }
+
+  /** As models are named in the store. */
+  @Override
+  public String model() {
+    String plain = name.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-");
+    return plain.replaceAll("^-|-$", "");
+  }
+
+  @Override
+  public byte[] onnx() {
+    Source made = source.get();
+    Map<String, TensorData> given = new LinkedHashMap<>();
+    Map<String, long[]> dims = new LinkedHashMap<>();
+    made.inputs.forEach((input, tensor) -> {
+      dims.put(input, tensor.dims());
+      List<Long> shape = Arrays.stream(tensor.dims()).boxed().toList();
+      given.put(input, new TensorData(tensor.type(), shape, tensor.toBytes()));
+    });
+    inputs = given;
+    flops = flops(OnnxReader.read(Bytes.of(made.onnx)), dims);
+    return made.onnx;
+  }
+
+  /** 0 if the model is not planned as a whole: then only the run knows. */
+  private static double flops(OnnxModel model, Map<String, long[]> dims) {
+    try {
+      Graph graph = GraphImporter.importModel(model);
+      Plan plan = Planner.plan(Passes.optimise(graph));
+      return Footprint.of(plan, graph.bind(dims)).flops();
+    } catch (ModelException | PlanException | IllegalArgumentException e) {
+      return 0;
+    }
+  }
+
+  @Override
+  public Optional<Path> tflite() {
+    return Optional.empty();
+  }
+
+  @Override
+  public Map<String, TensorData> inputs() {
+    if (inputs.isEmpty()) {
+      onnx();
+    }
+    return inputs;
+  }
+
+  @Override
+  public double flops() {
+    inputs();
+    return flops;
+  }
+
+  @Override
+  public double tolerance() {
+    return 1e-3;
+  }
+}
