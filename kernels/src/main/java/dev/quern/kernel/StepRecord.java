@@ -9,6 +9,8 @@ package dev.quern.kernel;
  *   ITEMS    work items of this run;  GRAIN: items that a thread claims at once
  *   COUNTER  the next unclaimed item, an atomic
  *   FLAGS    TIMED: START and END are written
+ *   ROUNDS   how often the step's work is done, the threads meeting each time;  ROUND: which
+ *            time it is, from 0
  *   START    f64, milliseconds;  END: f64, taken by the last thread to reach the barrier that
  *            ends the step; the same time is the START of the record behind
  *   ARGS     the kernel's arguments: addresses, sizes of this run, strides
@@ -20,8 +22,10 @@ public final class StepRecord {
   public static final int GRAIN = 8;
   public static final int COUNTER = 12;
   public static final int FLAGS = 16;
+  public static final int ROUNDS = 20;
   public static final int START = 24;
   public static final int END = 32;
+  public static final int ROUND = 40;
   public static final int ARGS = 48;
 
   /** Bytes of a record. */

@@ -7,7 +7,6 @@ import dev.quern.graph.Shape;
 import dev.quern.kernel.KernelException;
 import dev.quern.kernel.KernelSpec;
 import dev.quern.kernel.RecurrentKernel;
-import dev.quern.kernel.WeightFormat;
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -58,11 +57,7 @@ final class OtherLowering {
     Arrays.fill(args, Arg.number(0));
     for (int d = 0; d < directions; d++) {
       args[RecurrentKernel.INPUTS + d] = planner.view(inputs.get(d)).address();
-      String name = inputs.get(directions + d);
-      if (planner.constant(name) == null) {
-        throw new KernelException("the weights of its state are no constants");
-      }
-      int weight = planner.weight(List.of(name), WeightFormat.F32, hidden, true);
+      int weight = planner.gates(inputs.get(directions + d), gates, RecurrentKernel.units(gates));
       args[RecurrentKernel.WEIGHTS + d] = View.of(new Base.OfWeight(weight)).address();
       if (biased) {
         args[RecurrentKernel.BIASES + d] = planner.view(inputs.get(2 * directions + d)).address();
@@ -79,11 +74,15 @@ final class OtherLowering {
     KernelSpec.Recurrent spec =
         new KernelSpec.Recurrent(gates, hidden, directions, reverse, biased, started, functions);
     Dim flops = x.dim(0).times(x.dim(1)).times(Dim.of(2L * directions * gates * hidden * hidden));
+    long unit = (long) RecurrentKernel.units(gates) * gates * hidden / 4;
     planner.step(
         node.name(),
         spec,
         List.of(args),
-        new Work.Items(x.dim(1).times(Dim.of(directions)), x.dim(0).times(Dim.of(hidden))),
+        new Work.Items(
+            Dim.of(RecurrentKernel.parts(spec)),
+            x.dim(1).times(Dim.of(unit)),
+            x.dim(0).plus(Dim.ONE).times(Dim.of(directions))),
         Dim.of(RecurrentKernel.scratch(spec)),
         flops);
   }

@@ -244,25 +244,56 @@ public final class Planner {
     if (constant == null) {
       throw new KernelException("its weights '" + name + "' are no constant");
     }
-    List<Dim> dims = new ArrayList<>(constant.shape().dims());
-    int taps = (int) (dims.get(2).constant() * dims.get(3).constant());
-    int k = (int) dims.get(1).constant() * taps;
-    long width = dims.get(0).constant() / groups;
-    dims.set(0, Dim.of(width));
+    Shape shape = constant.shape();
+    int taps = (int) (shape.dim(2).constant() * shape.dim(3).constant());
+    int k = (int) shape.dim(1).constant() * taps;
+    long width = shape.dim(0).constant() / groups;
     List<Constant> parts = new ArrayList<>();
     for (int g = 0; g < groups; g++) {
-      long bytes = width * k * constant.type().bytes();
-      parts.add(
-          new Constant(
-              name + ":" + g,
-              constant.type(),
-              new Shape(dims),
-              groups == 1 ? constant.data() : constant.data().slice(g * bytes, bytes)));
+      parts.add(groups == 1 ? constant : rows(constant, g * width, width));
     }
     int order = channelsLast && k > taps ? taps : 1;
     weights.add(new Weight(weights.size(), parts, List.of(), WeightFormat.F32, k, true, order));
     weightIds.put(key, weights.size() - 1);
     return weights.size() - 1;
+  }
+
+  /**
+   * The weights {@code [gates·hidden, hidden]} of a recurrent layer's state in panels: those of
+   * some units' gates, gate after gate, then those of the next units.
+   */
+  int gates(String name, int gates, int units) {
+    String key = "r:" + gates + ":" + name;
+    Integer known = weightIds.get(key);
+    if (known != null) {
+      return known;
+    }
+    Constant constant = graph.constants().get(name);
+    if (constant == null) {
+      throw new KernelException("the weights of its state, '" + name + "', are no constant");
+    }
+    int hidden = (int) constant.shape().dim(1).constant();
+    List<Constant> parts = new ArrayList<>();
+    for (int unit = 0; unit < hidden; unit += units) {
+      for (int gate = 0; gate < gates; gate++) {
+        parts.add(rows(constant, gate * hidden + unit, Math.min(units, hidden - unit)));
+      }
+    }
+    weights.add(new Weight(weights.size(), parts, List.of(), WeightFormat.F32, hidden, true, 1));
+    weightIds.put(key, weights.size() - 1);
+    return weights.size() - 1;
+  }
+
+  /** Some rows of a constant as one of its own. */
+  private static Constant rows(Constant constant, long first, long count) {
+    List<Dim> dims = new ArrayList<>(constant.shape().dims());
+    long row = constant.data().size() / dims.getFirst().constant();
+    dims.set(0, Dim.of(count));
+    return new Constant(
+        constant.name() + ":" + first,
+        constant.type(),
+        new Shape(dims),
+        constant.data().slice(first * row, count * row));
   }
 
   /** A weight that no constant of the graph is. */

@@ -600,6 +600,7 @@ public final class ModelRunner {
     }
     long items;
     long grain;
+    long rounds = 1;
     Schedule schedule = program.schedules()[index];
     if (step.work() instanceof Work.Blocks blocks) {
       int n = (int) blocks.columns().evaluate(program.symbols());
@@ -610,12 +611,14 @@ public final class ModelRunner {
       Work.Items work = (Work.Items) step.work();
       items = work.count().evaluate(program.symbols());
       grain = grain(items, work.unit().evaluate(program.symbols()));
+      rounds = work.rounds().evaluate(program.symbols());
     }
     words[StepRecord.SLOT / 4] =
         schedule == null ? slots[index] : table.slot(signatures[index], schedule);
     words[StepRecord.ITEMS / 4] = (int) items;
     words[StepRecord.GRAIN / 4] = (int) Math.max(1, grain);
     words[StepRecord.FLAGS / 4] = timing ? StepRecord.TIMED : 0;
+    words[StepRecord.ROUNDS / 4] = (int) rounds;
     // The times between them stay: the tuner changes a step's schedule before it reads them.
     long at = record(program, index);
     machine.memory().writeInts(at, words, 0, StepRecord.START / 4);

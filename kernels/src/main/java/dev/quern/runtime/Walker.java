@@ -85,14 +85,29 @@ public final class Walker {
                   code.parameter(2),
                   step -> {
                     timed(code, step, now, StepRecord.START);
-                    code.get(step).i32(0).get(step).mem(I32_LOAD, StepRecord.ITEMS);
-                    code.get(scratch).get(step).mem(I32_LOAD, StepRecord.SLOT);
-                    code.callIndirect(Kernels.TYPE);
+                    alone(code, step, scratch);
                     timed(code, step, now, StepRecord.END);
                     verdict(code);
                   });
               code.i32(Control.OK);
             }));
+  }
+
+  /** All rounds of all items by one thread. */
+  private static void alone(Code code, Local step, Local scratch) {
+    Local round = code.local(ValueType.I32, "round");
+    Local rounds = code.local(ValueType.I32, "rounds");
+    code.i32(0).set(round).get(step).mem(I32_LOAD, StepRecord.ROUNDS).set(rounds);
+    code.whileLess(
+        round,
+        rounds,
+        1,
+        () -> {
+          code.get(step).get(round).mem(I32_STORE, StepRecord.ROUND);
+          code.get(step).i32(0).get(step).mem(I32_LOAD, StepRecord.ITEMS);
+          code.get(scratch).get(step).mem(I32_LOAD, StepRecord.SLOT);
+          code.callIndirect(Kernels.TYPE);
+        });
   }
 
   private static void threaded(WasmModule.Builder module, Function now) {
@@ -148,7 +163,10 @@ public final class Walker {
                   code.parameter(0),
                   code.parameter(1),
                   code.parameter(2),
-                  step -> code.get(step).i32(0).mem(I32_STORE, StepRecord.COUNTER));
+                  step -> {
+                    code.get(step).i32(0).mem(I32_STORE, StepRecord.COUNTER);
+                    code.get(step).i32(0).mem(I32_STORE, StepRecord.ROUND);
+                  });
               Local began = code.local(ValueType.I32, "began");
               record(code, code.parameter(0), code.parameter(1), began);
               timed(code, began, now, StepRecord.START);
@@ -181,20 +199,60 @@ public final class Walker {
         step -> {
           code.get(step).mem(I32_LOAD, StepRecord.ITEMS).set(items);
           code.get(step).mem(I32_LOAD, StepRecord.GRAIN).set(grain);
-          code.block(done ->
-              code.loop(again -> {
-                code.get(step).get(grain).mem(I32_ATOMIC_RMW_ADD, StepRecord.COUNTER);
-                code.tee(begin).get(items).op(I32_GE_S).brIf(done);
-                code.get(begin).get(grain).op(I32_ADD).tee(end).get(items);
-                code.get(end).get(items).op(I32_LT_S, SELECT).set(end);
-                code.get(step).get(begin).get(end).get(scratch);
-                code.get(step).mem(I32_LOAD, StepRecord.SLOT);
-                code.callIndirect(Kernels.TYPE).br(again);
-              }));
+          code.get(step).mem(I32_LOAD, StepRecord.ROUNDS).i32(1).op(I32_GT_S);
+          code.ifElse(
+              () -> {
+                code.get(items).get(grain).op(I32_LE_S);
+                code.ifElse(
+                    () -> code.get(thread).op(I32_EQZ).if_(() -> alone(code, step, scratch)),
+                    () -> rounds(code, barrier, step, items, scratch));
+              },
+              () ->
+                  code.block(done ->
+                      code.loop(again -> {
+                        code.get(step).get(grain).mem(I32_ATOMIC_RMW_ADD, StepRecord.COUNTER);
+                        code.tee(begin).get(items).op(I32_GE_S).brIf(done);
+                        code.get(begin).get(grain).op(I32_ADD).tee(end).get(items);
+                        code.get(end).get(items).op(I32_LT_S, SELECT).set(end);
+                        code.get(step).get(begin).get(end).get(scratch);
+                        code.get(step).mem(I32_LOAD, StepRecord.SLOT);
+                        code.callIndirect(Kernels.TYPE).br(again);
+                      })));
           code.get(step).get(code.parameter(4)).call(barrier).set(stop);
           code.get(stop).if_(() -> code.get(stop).op(RETURN));
         });
     code.i32(Control.OK);
+  }
+
+  /**
+   * A thread's share of every round: the same items each time, so that what belongs to them stays
+   * in the caches of its core. The barrier behind the last round is that of the step.
+   */
+  private static void rounds(Code code, Function barrier, Local step, Local items, Local scratch) {
+    Local thread = code.parameter(0);
+    Local round = code.local(ValueType.I32, "round");
+    Local rounds = code.local(ValueType.I32, "rounds");
+    Local from = code.local(ValueType.I32, "from");
+    Local to = code.local(ValueType.I32, "to");
+    Local stop = code.local(ValueType.I32, "stop");
+    code.get(items).get(thread).op(I32_MUL);
+    load(code, Control.THREADS).op(I32_DIV_U).set(from);
+    code.get(items).get(thread).i32(1).op(I32_ADD, I32_MUL);
+    load(code, Control.THREADS).op(I32_DIV_U).set(to);
+    code.i32(0).set(round).get(step).mem(I32_LOAD, StepRecord.ROUNDS).set(rounds);
+    code.loop(again -> {
+      // All threads write the same number, and none can be in another round.
+      code.get(step).get(round).mem(I32_STORE, StepRecord.ROUND);
+      code.get(step).get(from).get(to).get(scratch);
+      code.get(step).mem(I32_LOAD, StepRecord.SLOT).callIndirect(Kernels.TYPE);
+      code.increase(round, 1);
+      code.get(round).get(rounds).op(I32_LT_S);
+      code.if_(() -> {
+        code.get(step).get(code.parameter(4)).call(barrier).set(stop);
+        code.get(stop).if_(() -> code.get(stop).op(RETURN));
+        code.br(again);
+      });
+    });
   }
 
   /** Waits for all threads of the run; leaves 0, or the status with which the run ends. */

@@ -326,8 +326,9 @@ final class AttentionPattern {
   private record Windowed(String scores, String mask) {}
 
   /**
-   * What a sum by windows is of, as that of an image that was shifted, {@code reshape(reshape(scores,
-   * [1, windows, heads, s, s]) + mask, [windows, heads, s, s])}; null if it is none.
+   * What a sum by windows is of, as that of an image that was shifted, {@code
+   * reshape(reshape(scores, [1, windows, heads, s, s]) + mask, [windows, heads, s, s])}; null if it
+   * is none.
    */
   private Windowed windowed(String value) {
     Node joined = editor.definition(value);
