@@ -31,14 +31,10 @@ public enum Architecture {
       "no scale; added are numbers chosen by distance",
       () -> TextNetworks.t5Encoder(text(2)),
       "T5 small encoder 1x128",
-      () ->
-          TextNetworks.t5Encoder(
-              new TextNetworks.Sizes(6, 512, 8, 2048, 32_128, 512, 1, 128))),
+      () -> TextNetworks.t5Encoder(new TextNetworks.Sizes(6, 512, 8, 2048, 32_128, 512, 1, 128))),
   BART_DECODER(
       "a triangle by Trilu; then an encoder's states",
-      () ->
-          TextNetworks.bartDecoder(
-              new TextNetworks.Sizes(1, 32, 4, 128, 50, 24, 2, 5), 9),
+      () -> TextNetworks.bartDecoder(new TextNetworks.Sizes(1, 32, 4, 128, 50, 24, 2, 5), 9),
       "BART base decoder 1x32 of 1x128",
       () ->
           TextNetworks.bartDecoder(
@@ -47,29 +43,25 @@ public enum Architecture {
       "queries and keys turned, keys shared by heads, an MLP with a gate",
       () -> TextNetworks.llama(text(1), 2),
       "SmolLM2 135M layers 1x128",
-      () ->
-          TextNetworks.llama(
-              new TextNetworks.Sizes(30, 576, 9, 1536, 49_152, 8192, 1, 128), 3)),
+      () -> TextNetworks.llama(new TextNetworks.Sizes(30, 576, 9, 1536, 49_152, 8192, 1, 128), 3)),
   LLAMA_GROUPED(
       "GroupQueryAttention with a past and lengths of the mask",
-      () ->
-          TextNetworks.llamaGrouped(new TextNetworks.Sizes(1, 64, 4, 64, 50, 12, 1, 2), 2)),
+      () -> TextNetworks.llamaGrouped(new TextNetworks.Sizes(1, 64, 4, 64, 50, 12, 1, 2), 2)),
   WHISPER_ENCODER(
       "convolutions over time before it",
-      () ->
-          TextNetworks.whisperEncoder(new TextNetworks.Sizes(1, 32, 4, 128, 0, 9, 1, 9), 10),
+      () -> TextNetworks.whisperEncoder(new TextNetworks.Sizes(1, 32, 4, 128, 0, 9, 1, 9), 10),
       "Whisper base encoder 30 s",
       () ->
           TextNetworks.whisperEncoder(
               new TextNetworks.Sizes(6, 512, 8, 2048, 0, 1500, 1, 1500), 80)),
   LSTM(
       "both directions, a known number of steps",
-      () -> TextNetworks.lstm(6, 2, 12, 8, 5),
+      () -> TextNetworks.lstm(6, 2, 12, 266, 5),
       "LSTM 100x80, 2x512",
       () -> TextNetworks.lstm(100, 1, 80, 512, 29)),
   GRU(
       "reset after the product, a known number of steps",
-      () -> TextNetworks.gru(4, 3, 6, 8),
+      () -> TextNetworks.gru(4, 3, 6, 187),
       "GRU 100x80, 512",
       () -> TextNetworks.gru(100, 1, 80, 512)),
   RESNET(
@@ -82,13 +74,7 @@ public enum Architecture {
       () ->
           MobileNetworks.mobileNetV2(
               new MobileNetworks.Sizes(
-                  17,
-                  17,
-                  8,
-                  List.of(block(3, 24, 8, 1), block(3, 24, 8, 2)),
-                  32,
-                  0,
-                  10)),
+                  17, 17, 8, List.of(block(3, 24, 8, 1), block(3, 24, 8, 2)), 32, 0, 10)),
       "MobileNetV2 1.0 224x224",
       () ->
           MobileNetworks.mobileNetV2(
@@ -161,17 +147,14 @@ public enum Architecture {
       () -> ImageNetworks.uNet(256, 256, 5, 32, 21)),
   VIT_SCALED(
       "queries and keys scaled each, keys turned as matrices, shares that are NaN made 0",
-      () ->
-          VisionTransformers.vitScaled(
-              new VisionTransformers.Sizes(12, 8, 4, 1, 16, 4, 32, 10)),
+      () -> VisionTransformers.vitScaled(new VisionTransformers.Sizes(12, 8, 4, 1, 16, 4, 32, 10)),
       "ViT-B/16 224x224",
       () ->
           VisionTransformers.vitScaled(
               new VisionTransformers.Sizes(224, 224, 16, 12, 768, 12, 3072, 1000))),
   VIT(
       "patches by a convolution; parts of one product by Gather",
-      () ->
-          VisionTransformers.vit(new VisionTransformers.Sizes(12, 8, 4, 1, 16, 4, 32, 10)),
+      () -> VisionTransformers.vit(new VisionTransformers.Sizes(12, 8, 4, 1, 16, 4, 32, 10)),
       "DeiT tiny 224x224",
       () ->
           VisionTransformers.vit(

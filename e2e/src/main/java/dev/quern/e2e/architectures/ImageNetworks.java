@@ -38,7 +38,10 @@ final class ImageNetworks {
       int inner = stem << stage;
       for (int block = 0; block < blocks.get(stage); block++) {
         int stride = stage > 0 && block == 0 ? 2 : 1;
-        String y = growth == 1 ? plain(n, x, channels, inner, stride) : bottleneck(n, x, channels, inner, stride, growth);
+        String y =
+            growth == 1
+                ? plain(n, x, channels, inner, stride)
+                : bottleneck(n, x, channels, inner, stride, growth);
         int wide = inner * growth;
         boolean same = stride == 1 && channels == wide;
         String before = same ? x : n.batchNorm(n.conv(x, channels, wide, 1, stride, 1), wide);

@@ -52,8 +52,7 @@ public final class Network {
 
   /** An image {@code [1, channels, height, width]}. */
   String image(int channels, int height, int width) {
-    return input(
-        "image", numbers(1, channels, height, width), 1, channels, height, width);
+    return input("image", numbers(1, channels, height, width), 1, channels, height, width);
   }
 
   /** Hidden states {@code [batch, length, width]} whose first two sizes change from run to run. */
@@ -94,7 +93,8 @@ public final class Network {
   /** Weights that keep the size of what they are multiplied with. */
   String weights(int... dims) {
     int depth = Math.max(dims[0], size(dims) / dims[0]);
-    return constant(random(SPREAD * (dims.length == 1 ? 0.2f : (float) Math.sqrt(1.0 / depth)), dims), dims);
+    return constant(
+        random(SPREAD * (dims.length == 1 ? 0.2f : (float) Math.sqrt(1.0 / depth)), dims), dims);
   }
 
   /** Numbers around 1, as variances and scales are. */
@@ -216,7 +216,10 @@ public final class Network {
     return mul(weights(width), op("Div", x, root));
   }
 
-  /** Numbers minus their channel's mean over their deviation, as learnt, {@code [batch, channels, …]}. */
+  /**
+   * Numbers minus their channel's mean over their deviation, as learnt, {@code [batch, channels,
+   * …]}.
+   */
   String batchNorm(String x, int channels) {
     return op(
         "BatchNormalization",
@@ -229,10 +232,7 @@ public final class Network {
 
   /** A layer whose weights lie as PyTorch has them, {@code [to, from]}. */
   String affine(String x, int from, int to) {
-    return op(
-        "Gemm",
-        List.of(x, weights(to, from), weights(to)),
-        OnnxBuilder.integer("transB", 1));
+    return op("Gemm", List.of(x, weights(to, from), weights(to)), OnnxBuilder.integer("transB", 1));
   }
 
   String hardSigmoid(String x) {

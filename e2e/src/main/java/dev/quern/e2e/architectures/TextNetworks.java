@@ -21,14 +21,7 @@ final class TextNetworks {
    * @param length words of a text of the run
    */
   record Sizes(
-      int layers,
-      int width,
-      int heads,
-      int inner,
-      int words,
-      int places,
-      int batch,
-      int length) {
+      int layers, int width, int heads, int inner, int words, int places, int batch, int length) {
     int depth() {
       return width / heads;
     }
@@ -158,8 +151,7 @@ final class TextNetworks {
     long[] counted = new long[sizes.places];
     Arrays.setAll(counted, i -> i);
     String end = n.unsqueeze(n.size(ids, 1), 0);
-    String places =
-        n.op("Slice", n.constant(counted, 1, sizes.places), n.list(0), end, n.list(1));
+    String places = n.op("Slice", n.constant(counted, 1, sizes.places), n.list(0), end, n.list(1));
     String x = n.add(embedded(ids, sizes.words), embedded(types, 2));
     return n.give(encoder(n.norm(n.add(x, embedded(places, sizes.places)), width), mask));
   }
@@ -365,8 +357,7 @@ final class TextNetworks {
       Tensor before = n.numbers(sizes.batch, keyHeads, past, depth);
       given.add(n.input(name, before, "batch_size", keyHeads, "past_sequence_length", depth));
     }
-    String keys =
-        n.op("ReduceSum", List.of(mask, n.list(1)), OnnxBuilder.integer("keepdims", 1));
+    String keys = n.op("ReduceSum", List.of(mask, n.list(1)), OnnxBuilder.integer("keepdims", 1));
     String lengths = n.cast(n.op("Sub", keys, n.list(1)), DataType.INT32);
     String total = n.cast(n.size(mask, 1), DataType.INT32);
     String x = embedded(ids, sizes.words);
@@ -415,7 +406,9 @@ final class TextNetworks {
             OnnxBuilder.ints("strides", List.of(stride))));
   }
 
-  /** A layer in both directions over {@code [steps, batch, from]}, and a product of what it says. */
+  /**
+   * A layer in both directions over {@code [steps, batch, from]}, and a product of what it says.
+   */
   static Network lstm(int steps, int batch, int from, int hidden, int to) {
     Network n = new Network(9);
     String x = n.input("x", n.numbers(steps, batch, from), steps, batch, from);

@@ -124,7 +124,11 @@ final class VisionTransformers {
       }
     }
     String means =
-        n.op("ReduceMean", List.of(n.norm(x, width)), OnnxBuilder.ints("axes", List.of(1, 2)), OnnxBuilder.integer("keepdims", 0));
+        n.op(
+            "ReduceMean",
+            List.of(n.norm(x, width)),
+            OnnxBuilder.ints("axes", List.of(1, 2)),
+            OnnxBuilder.integer("keepdims", 0));
     return n.give(n.linear(means, width, classes));
   }
 
@@ -286,8 +290,7 @@ final class VisionTransformers {
     List<String> parts = n.split(x, 1, equal);
     for (int i = 0; i < stage.heads; i++) {
       String given = before.isEmpty() ? parts.get(i) : n.add(parts.get(i), before);
-      List<String> all =
-          n.split(n.pointwise(given, part, 2 * depth + part), 1, depth, depth, part);
+      List<String> all = n.split(n.pointwise(given, part, 2 * depth + part), 1, depth, depth, part);
       String q = n.reshape(n.conv(all.get(0), depth, depth, 5, 1, depth), 0, depth, -1);
       String k = n.reshape(all.get(1), 0, depth, -1);
       String v = n.reshape(all.get(2), 0, part, -1);

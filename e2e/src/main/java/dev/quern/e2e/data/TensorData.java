@@ -1,6 +1,7 @@
 package dev.quern.e2e.data;
 
 import dev.quern.onnx.DataType;
+import dev.quern.reference.Tensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -57,6 +58,12 @@ public record TensorData(DataType type, List<Long> shape, byte[] bytes) {
     byte[] bytes = new byte[8 * values.length];
     littleEndian(bytes).asLongBuffer().put(values);
     return new TensorData(DataType.INT64, Arrays.stream(shape).boxed().toList(), bytes);
+  }
+
+  /** What a tensor of the reference kernels holds. */
+  public static TensorData of(Tensor tensor) {
+    List<Long> shape = Arrays.stream(tensor.dims()).boxed().toList();
+    return new TensorData(tensor.type(), shape, tensor.toBytes());
   }
 
   private static ByteBuffer littleEndian(byte[] bytes) {

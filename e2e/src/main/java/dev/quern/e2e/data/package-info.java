@@ -6,7 +6,7 @@
  * little endian, in C order; a file that is anything else is refused with a sentence that names the
  * file and the reason.
  *
- * <p>Place in the order: uses {@code dev.quern.onnx} for the element types; {@code harness} and the
- * commands use it.
+ * <p>Place in the order: uses {@code dev.quern.onnx} for the element types and {@code
+ * dev.quern.reference} for tensors; {@code harness} and the commands use it.
  */
 package dev.quern.e2e.data;

@@ -56,8 +56,7 @@ public final class ModelWorkload implements Workload {
    * @param other of those that have none there and are no batch
    * @throws ModelException if the file is no model
    */
-  public static ModelWorkload of(
-      String name, byte[] file, Map<String, Integer> sizes, int other) {
+  public static ModelWorkload of(String name, byte[] file, Map<String, Integer> sizes, int other) {
     OnnxModel model = OnnxReader.read(Bytes.of(file));
     Set<String> constants =
         model.graph().initializers().stream().map(OnnxTensor::name).collect(Collectors.toSet());
@@ -103,8 +102,7 @@ public final class ModelWorkload implements Workload {
     Map<String, long[]> dims = new LinkedHashMap<>();
     made.inputs.forEach((input, tensor) -> {
       dims.put(input, tensor.dims());
-      List<Long> shape = Arrays.stream(tensor.dims()).boxed().toList();
-      given.put(input, new TensorData(tensor.type(), shape, tensor.toBytes()));
+      given.put(input, TensorData.of(tensor));
     });
     inputs = given;
     flops = flops(OnnxReader.read(Bytes.of(made.onnx)), dims);

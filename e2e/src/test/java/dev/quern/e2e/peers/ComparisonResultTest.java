@@ -68,7 +68,8 @@ class ComparisonResultTest {
   @Test
   void casesAreNamedByWords() {
     Settings settings =
-        new Settings("wasm", List.of(), Workload.all(), "minilm f32 1x", List.of(1), null, null, null, null);
+        new Settings(
+            "wasm", List.of(), Workload.all(), "minilm f32 1x", List.of(1), null, null, null, null);
     assertThat(settings.cases().stream().map(Workload::name))
         .containsExactly("MiniLM f32 1x32", "MiniLM f32 1x128");
   }
