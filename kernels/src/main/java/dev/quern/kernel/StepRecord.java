@@ -7,20 +7,19 @@ package dev.quern.kernel;
  * <pre>
  *   SLOT     the kernel's entry of the function table
  *   ITEMS    work items of this run;  GRAIN: items that a thread claims at once
- *   COUNTER  the next unclaimed item, an atomic
  *   FLAGS    TIMED: START and END are written
  *   ROUNDS   how often the step's work is done, the threads meeting each time;  ROUND: which
  *            time it is, from 0
  *   START    f64, milliseconds;  END: f64, taken by the last thread to reach the barrier that
  *            ends the step; the same time is the START of the record behind
  *   ARGS     the kernel's arguments: addresses, sizes of this run, strides
+ *   CLAIMED  for each thread, how many pieces of its share are claimed, an atomic
  * </pre>
  */
 public final class StepRecord {
   public static final int SLOT = 0;
   public static final int ITEMS = 4;
   public static final int GRAIN = 8;
-  public static final int COUNTER = 12;
   public static final int FLAGS = 16;
   public static final int ROUNDS = 20;
   public static final int START = 24;
@@ -28,11 +27,16 @@ public final class StepRecord {
   public static final int ROUND = 40;
   public static final int ARGS = 48;
 
+  public static final int CLAIMED = 256;
+
   /** Bytes of a record. */
-  public static final int SIZE = 256;
+  public static final int SIZE = 384;
 
   /** Words of arguments that a record holds. */
-  public static final int MOST_ARGS = (SIZE - ARGS) / 4;
+  public static final int MOST_ARGS = (CLAIMED - ARGS) / 4;
+
+  /** The most threads that can have shares. */
+  public static final int MOST_THREADS = (SIZE - CLAIMED) / 4;
 
   /** A bit of {@link #FLAGS}. */
   public static final int TIMED = 1;

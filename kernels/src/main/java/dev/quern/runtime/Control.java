@@ -1,6 +1,7 @@
 package dev.quern.runtime;
 
 import dev.quern.kernel.Faults;
+import dev.quern.kernel.StepRecord;
 
 /**
  * The words at the bottom of linear memory by which the engine, the walker and the compute workers
@@ -52,7 +53,7 @@ public final class Control {
   public static final int SEEN = 320;
 
   /** The most threads a machine may have. */
-  public static final int MAX_THREADS = 32;
+  public static final int MAX_THREADS = StepRecord.MOST_THREADS;
 
   /** The first address that is free for weights, programs and the arena. */
   public static final int FREE = 1024;

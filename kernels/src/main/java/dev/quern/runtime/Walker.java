@@ -164,7 +164,8 @@ public final class Walker {
                   code.parameter(1),
                   code.parameter(2),
                   step -> {
-                    code.get(step).i32(0).mem(I32_STORE, StepRecord.COUNTER);
+                    code.get(step).i32(StepRecord.CLAIMED).op(I32_ADD).i32(0);
+                    load(code, Control.THREADS).i32(2).op(I32_SHL, MEMORY_FILL);
                     code.get(step).i32(0).mem(I32_STORE, StepRecord.ROUND);
                   });
               Local began = code.local(ValueType.I32, "began");
@@ -186,8 +187,6 @@ public final class Walker {
     Local scratch = code.local(ValueType.I32, "scratch");
     Local items = code.local(ValueType.I32, "items");
     Local grain = code.local(ValueType.I32, "grain");
-    Local begin = code.local(ValueType.I32, "begin");
-    Local end = code.local(ValueType.I32, "chunk_end");
     Local stop = code.local(ValueType.I32, "stop");
     load(code, Control.SCRATCH).get(thread);
     load(code, Control.SCRATCH_STRIDE).op(I32_MUL, I32_ADD).set(scratch);
@@ -207,21 +206,49 @@ public final class Walker {
                     () -> code.get(thread).op(I32_EQZ).if_(() -> alone(code, step, scratch)),
                     () -> rounds(code, barrier, step, items, scratch));
               },
-              () ->
-                  code.block(done ->
-                      code.loop(again -> {
-                        code.get(step).get(grain).mem(I32_ATOMIC_RMW_ADD, StepRecord.COUNTER);
-                        code.tee(begin).get(items).op(I32_GE_S).brIf(done);
-                        code.get(begin).get(grain).op(I32_ADD).tee(end).get(items);
-                        code.get(end).get(items).op(I32_LT_S, SELECT).set(end);
-                        code.get(step).get(begin).get(end).get(scratch);
-                        code.get(step).mem(I32_LOAD, StepRecord.SLOT);
-                        code.callIndirect(Kernels.TYPE).br(again);
-                      })));
+              () -> claimed(code, step, items, grain, scratch));
           code.get(step).get(code.parameter(4)).call(barrier).set(stop);
           code.get(stop).if_(() -> code.get(stop).op(RETURN));
         });
     code.i32(Control.OK);
+  }
+
+  /**
+   * Pieces of a thread's own share, then of the others': what lies at the same place of two steps
+   * is computed by the same thread, whose core's caches hold it, and both end together.
+   */
+  private static void claimed(Code code, Local step, Local items, Local grain, Local scratch) {
+    Local threads = code.local(ValueType.I32, "threads");
+    Local pieces = code.local(ValueType.I32, "pieces");
+    Local owner = code.local(ValueType.I32, "owner");
+    Local left = code.local(ValueType.I32, "left");
+    Local share = code.local(ValueType.I32, "share");
+    Local limit = code.local(ValueType.I32, "limit");
+    Local begin = code.local(ValueType.I32, "begin");
+    Local end = code.local(ValueType.I32, "piece_end");
+    load(code, Control.THREADS).tee(threads).set(left);
+    code.get(items).get(grain).op(I32_ADD).i32(1).op(I32_SUB).get(grain).op(I32_DIV_U).set(pieces);
+    code.get(code.parameter(0)).set(owner);
+    code.loop(next -> {
+      code.get(pieces).get(owner).op(I32_MUL).get(threads).op(I32_DIV_U).set(share);
+      code.get(pieces).get(owner).i32(1).op(I32_ADD, I32_MUL).get(threads).op(I32_DIV_U);
+      code.set(limit);
+      code.block(done ->
+          code.loop(again -> {
+            code.get(step).get(owner).i32(2).op(I32_SHL, I32_ADD);
+            code.i32(1).mem(I32_ATOMIC_RMW_ADD, StepRecord.CLAIMED).get(share).op(I32_ADD);
+            code.tee(begin).get(limit).op(I32_GE_S).brIf(done);
+            code.get(begin).get(grain).op(I32_MUL).tee(begin);
+            code.get(grain).op(I32_ADD).tee(end).get(items);
+            code.get(end).get(items).op(I32_LT_S, SELECT).set(end);
+            code.get(step).get(begin).get(end).get(scratch);
+            code.get(step).mem(I32_LOAD, StepRecord.SLOT);
+            code.callIndirect(Kernels.TYPE).br(again);
+          }));
+      code.get(owner).i32(1).op(I32_ADD).tee(owner).get(threads).op(I32_EQ);
+      code.if_(() -> code.i32(0).set(owner));
+      code.get(left).i32(1).op(I32_SUB).tee(left).brIf(next);
+    });
   }
 
   /**
