@@ -18,6 +18,9 @@ import java.util.List;
 @SuppressWarnings("FloatingPointLiteralPrecision")
 final class Lanes {
   /** Round to nearest by adding: the float's low mantissa bits then hold the whole number. */
+  /** What the f32 nearest to log2 e lacks. */
+  private static final float LOG2E_REST = 1.925963033500e-8f;
+
   private static final float MAGIC = 12582912f;
 
   private static final int MAGIC_BITS = 0x4b400000;
@@ -28,6 +31,8 @@ final class Lanes {
   private Local expReduced;
   private Local expShifted;
   private Local expPower;
+  private Local sigmoidOf;
+  private Local sigmoidPower;
   private Local rationalX;
   private Local rationalSquare;
   private Local logMantissa;
@@ -149,9 +154,8 @@ final class Lanes {
    * halves, so that each half is a normal number.
    */
   Lanes exp() {
-    if (expReduced == null) {
-      expReduced = local("exp_r");
-      expShifted = local("exp_z");
+    reduceLocals();
+    if (expPower == null) {
       expPower = integer("exp_n");
     }
     Local x = expReduced;
@@ -177,6 +181,13 @@ final class Lanes {
     return this;
   }
 
+  private void reduceLocals() {
+    if (expReduced == null) {
+      expReduced = local("exp_r");
+      expShifted = local("exp_z");
+    }
+  }
+
   /**
    * e to the power of a number that is not positive, within 3 ulp from -15 to 0 and 3e-6 of the
    * value below: for shares of a softmax, which are divided by their sum. Results below the least
@@ -184,10 +195,16 @@ final class Lanes {
    * -0.5..0.5 (relative error 7.5e-8).
    */
   Lanes expOfShare() {
-    if (expReduced == null) {
-      expReduced = local("exp_r");
-      expShifted = local("exp_z");
-    }
+    return expOfShare(false);
+  }
+
+  /**
+   * The same.
+   *
+   * @param exact whether it is within 3 ulp at all numbers; only with a fused multiply-add
+   */
+  private Lanes expOfShare(boolean exact) {
+    reduceLocals();
     Local x = expReduced;
     Local z = expShifted;
     float log2e = 1.44269504088896341f;
@@ -201,11 +218,17 @@ final class Lanes {
       mul().constant(magic).add();
     }
     set(z);
+    if (exact) {
+      get(x).constant(LOG2E_REST);
+    }
     // The whole number minus x·log2 e: minus what is left of it.
     get(x).constant(log2e);
     if (fma) {
       get(z).constant(magic).sub();
       code.op(F32X4_RELAXED_NMADD);
+      if (exact) {
+        code.op(F32X4_RELAXED_NMADD);
+      }
     } else {
       mul().set(x).get(z).constant(magic).sub().get(x).sub();
     }
@@ -260,9 +283,28 @@ final class Lanes {
 
   /** {@code 1 / (1 + e^-x)}, within 4 ulp; denormal results may become 0. */
   Lanes sigmoid() {
+    if (fma) {
+      return sigmoidOfSize();
+    }
     op(F32X4_NEG, F32_NEG).exp().constant(1f).add();
     Local sum = local("sig");
     return set(sum).constant(1f).get(sum).div();
+  }
+
+  /**
+   * By e to the power of {@code -|x|}, which never overflows: {@code (x < 0 ? e : 1) / (1 + e)}.
+   */
+  private Lanes sigmoidOfSize() {
+    if (sigmoidOf == null) {
+      sigmoidOf = local("sig_x");
+      sigmoidPower = local("sig_e");
+    }
+    set(sigmoidOf);
+    get(sigmoidOf).bits().integers(1 << 31).op(V128_OR, I32_OR).floats();
+    expOfShare(true).set(sigmoidPower);
+    constant(1f).get(sigmoidPower);
+    get(sigmoidOf).constant(0f).op(F32X4_GE, F32_GE).select();
+    return get(sigmoidPower).constant(1f).add().div();
   }
 
   /**
