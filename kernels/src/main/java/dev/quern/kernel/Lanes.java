@@ -17,10 +17,10 @@ import java.util.List;
  */
 @SuppressWarnings("FloatingPointLiteralPrecision")
 final class Lanes {
-  /** Round to nearest by adding: the float's low mantissa bits then hold the whole number. */
   /** What the f32 nearest to log2 e lacks. */
   private static final float LOG2E_REST = 1.925963033500e-8f;
 
+  /** Round to nearest by adding: the float's low mantissa bits then hold the whole number. */
   private static final float MAGIC = 12582912f;
 
   private static final int MAGIC_BITS = 0x4b400000;

@@ -162,8 +162,8 @@ public final class RecurrentKernel {
     // The sequences of this direction are those of the result's rows from here on.
     Rows.arg(code, BATCH).get(backward).op(I32_MUL).set(first);
     int rest = spec.hidden() - (parts - 1) * units;
-    if (rest == units) {
-      round(units);
+    if (rest == units || parts == 1) {
+      round(rest);
     } else {
       code.get(part).i32(parts - 1).op(I32_LT_U);
       code.ifElse(() -> round(units), () -> round(rest));
@@ -172,9 +172,6 @@ public final class RecurrentKernel {
 
   /** A round of an item of so many units. */
   private void round(int units) {
-    if (units <= 0) {
-      return;
-    }
     code.get(round);
     Rows.arg(code, TIME).op(I32_LT_S);
     code.ifElse(() -> step(units), () -> sequences(() -> last(units)));
@@ -268,7 +265,7 @@ public final class RecurrentKernel {
     TileCode tile = new TileCode(code, 1, each * spec.gates(), fma);
     if (spec.biased()) {
       for (int j = 0; j < tile.vectors(); j++) {
-        code.get(bias).mem(V128_LOAD, 4L * (j / each * hidden) + 16L * (j % each));
+        code.get(bias).mem(V128_LOAD, 4L * (j / each) * hidden + 16L * (j % each));
         code.set(tile.accumulator(0, j));
       }
     } else {

@@ -8,8 +8,8 @@ package dev.quern.kernel;
  *   SLOT     the kernel's entry of the function table
  *   ITEMS    work items of this run;  GRAIN: items that a thread claims at once
  *   FLAGS    TIMED: START and END are written
- *   ROUNDS   how often the step's work is done, the threads meeting each time;  ROUND: which
- *            time it is, from 0
+ *   REPEATS  how often the step's work is done again, the threads meeting each time;  ROUND:
+ *            which time it is, from 0
  *   START    f64, milliseconds;  END: f64, taken by the last thread to reach the barrier that
  *            ends the step; the same time is the START of the record behind
  *   ARGS     the kernel's arguments: addresses, sizes of this run, strides
@@ -21,7 +21,7 @@ public final class StepRecord {
   public static final int ITEMS = 4;
   public static final int GRAIN = 8;
   public static final int FLAGS = 16;
-  public static final int ROUNDS = 20;
+  public static final int REPEATS = 20;
   public static final int START = 24;
   public static final int END = 32;
   public static final int ROUND = 40;

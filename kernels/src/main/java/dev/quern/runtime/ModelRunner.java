@@ -618,7 +618,7 @@ public final class ModelRunner {
     words[StepRecord.ITEMS / 4] = (int) items;
     words[StepRecord.GRAIN / 4] = (int) Math.max(1, grain);
     words[StepRecord.FLAGS / 4] = timing ? StepRecord.TIMED : 0;
-    words[StepRecord.ROUNDS / 4] = (int) rounds;
+    words[StepRecord.REPEATS / 4] = (int) rounds - 1;
     // The times between them stay: the tuner changes a step's schedule before it reads them.
     long at = record(program, index);
     machine.memory().writeInts(at, words, 0, StepRecord.START / 4);

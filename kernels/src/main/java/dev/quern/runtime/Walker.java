@@ -97,7 +97,8 @@ public final class Walker {
   private static void alone(Code code, Local step, Local scratch) {
     Local round = code.local(ValueType.I32, "round");
     Local rounds = code.local(ValueType.I32, "rounds");
-    code.i32(0).set(round).get(step).mem(I32_LOAD, StepRecord.ROUNDS).set(rounds);
+    code.i32(0).set(round);
+    code.get(step).mem(I32_LOAD, StepRecord.REPEATS).i32(1).op(I32_ADD).set(rounds);
     code.whileLess(
         round,
         rounds,
@@ -198,7 +199,7 @@ public final class Walker {
         step -> {
           code.get(step).mem(I32_LOAD, StepRecord.ITEMS).set(items);
           code.get(step).mem(I32_LOAD, StepRecord.GRAIN).set(grain);
-          code.get(step).mem(I32_LOAD, StepRecord.ROUNDS).i32(1).op(I32_GT_S);
+          code.get(step).mem(I32_LOAD, StepRecord.REPEATS);
           code.ifElse(
               () -> {
                 code.get(items).get(grain).op(I32_LE_S);
@@ -266,7 +267,8 @@ public final class Walker {
     load(code, Control.THREADS).op(I32_DIV_U).set(from);
     code.get(items).get(thread).i32(1).op(I32_ADD, I32_MUL);
     load(code, Control.THREADS).op(I32_DIV_U).set(to);
-    code.i32(0).set(round).get(step).mem(I32_LOAD, StepRecord.ROUNDS).set(rounds);
+    code.i32(0).set(round);
+    code.get(step).mem(I32_LOAD, StepRecord.REPEATS).i32(1).op(I32_ADD).set(rounds);
     code.loop(again -> {
       // All threads write the same number, and none can be in another round.
       code.get(step).get(round).mem(I32_STORE, StepRecord.ROUND);

@@ -128,7 +128,6 @@ final class RealModel implements TunableModel {
     words[StepRecord.ITEMS / 4] = MatmulKernel.cut(words, m, kernel.n(), schedule);
     words[StepRecord.arg(MatmulKernel.M_BLOCK) / 4] = saboteur.apply(schedule).mc();
     words[StepRecord.GRAIN / 4] = 1;
-    words[StepRecord.ROUNDS / 4] = 1;
     words[StepRecord.FLAGS / 4] = StepRecord.TIMED;
     int[] values = {(int) a, (int) b, (int) c, m, kernel.k(), kernel.n(), 0, 0, 0};
     System.arraycopy(values, 0, words, StepRecord.arg(0) / 4, values.length);

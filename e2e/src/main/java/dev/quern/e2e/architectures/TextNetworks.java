@@ -423,7 +423,7 @@ final class TextNetworks {
                 n.weights(2, 8 * hidden)),
             OnnxBuilder.integer("hidden_size", hidden),
             OnnxBuilder.text("direction", "bidirectional"));
-    String flat = n.reshape(n.transpose(first.get(0), 0, 2, 1, 3), 0, 0, 2 * hidden);
+    String flat = n.reshape(n.transpose(first.get(0), 0, 2, 1, 3), 0, 0, 2L * hidden);
     return n.give(n.linear(flat, 2 * hidden, to), first.get(1), first.get(2));
   }
 

@@ -150,7 +150,7 @@ final class VisionTransformers {
               if (shift == 0) {
                 return biased;
               }
-              String each = n.reshape(biased, 1, count * count, heads, places, places);
+              String each = n.reshape(biased, 1, (long) count * count, heads, places, places);
               each = n.add(each, apart(count, window, shift));
               return n.reshape(each, -1, heads, places, places);
             });
@@ -276,7 +276,7 @@ final class VisionTransformers {
     String back = n.transpose(attended, 0, 2, 3, 1);
     back = n.reshape(back, 1, count, count, window, window, width);
     back = n.transpose(back, 0, 1, 3, 2, 4, 5);
-    back = n.reshape(back, 1, count * window, count * window, width);
+    back = n.reshape(back, 1, (long) count * window, (long) count * window, width);
     back = pad == 0 ? back : n.slice(n.slice(back, 1, 0, size, 1), 2, 0, size, 1);
     return n.transpose(back, 0, 3, 1, 2);
   }

@@ -103,7 +103,8 @@ class ArchitecturesTest {
             Made by `ArchitecturesTest`, which builds each of these networks as exporters write it, small and with
             seeded weights, and holds the kernels' results against ONNX Runtime's. *Attention* says in how many
             of its places scores, softmax and product became one kernel that never holds all scores; *steps* are the
-            kernels of a run, and how many of them have a shader for WebGPU.
+            kernels of a run, and how many of them have a shader for WebGPU. `./quern bench --architectures` runs
+            them at the sizes of well-known models.
 
             | network | how it is written | attention | steps | with a shader |
             |---|---|---|---|---|
