@@ -8,6 +8,8 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,21 +34,19 @@ class BenchCommandTest {
     return new Result(command.execute(arguments), out.toString(), err.toString());
   }
 
+  /** What a short comparison with one peer prints. */
+  private static JsonNode compared(String... cases) {
+    List<String> arguments = new ArrayList<>(List.of("bench", "--peers=ort", "--threads=1"));
+    arguments.addAll(List.of("--seconds=1", "--tune=0", "--idle=0", "--store=" + STORE, "--json"));
+    arguments.addAll(List.of(cases));
+    Result result = run(arguments.toArray(String[]::new));
+    assertThat(result.status()).as(result.err()).isZero();
+    return JsonMapper.shared().readTree(result.out());
+  }
+
   @Test
   void comparesOneCaseWithAPeerAndPrintsOneJsonObject() {
-    Result result =
-        run(
-            "bench",
-            "--peers=ort",
-            "--filter=matmul 1x768",
-            "--threads=1",
-            "--seconds=1",
-            "--tune=0",
-            "--idle=0",
-            "--store=" + STORE,
-            "--json");
-    assertThat(result.status()).as(result.err()).isZero();
-    JsonNode json = JsonMapper.shared().readTree(result.out());
+    JsonNode json = compared("--filter=matmul 1x768");
     assertThat(json.propertyNames()).contains("machine", "peakGflops", "cases");
     assertThat(json.get("peakGflops").asDouble()).isPositive();
     assertThat(json.get("cases").size()).isEqualTo(1);
@@ -68,20 +68,7 @@ class BenchCommandTest {
   void comparesOnAModelThatIsBrought(@TempDir Path folder) throws IOException {
     Path file = folder.resolve("encoder.onnx");
     Files.write(file, Architecture.BERT.small().file());
-    Result result =
-        run(
-            "bench",
-            "--model=" + file,
-            "--dim=length=9",
-            "--peers=ort",
-            "--threads=1",
-            "--seconds=1",
-            "--tune=0",
-            "--idle=0",
-            "--store=" + STORE,
-            "--json");
-    assertThat(result.status()).as(result.err()).isZero();
-    JsonNode cases = JsonMapper.shared().readTree(result.out()).get("cases");
+    JsonNode cases = compared("--model=" + file, "--dim=length=9").get("cases");
     assertThat(cases.size()).isEqualTo(1);
     assertThat(cases.get(0).get("case").asString()).isEqualTo("encoder.onnx");
     assertThat(cases.get(0).get("ratioToBestPeer").asDouble()).isPositive();

@@ -222,6 +222,11 @@ public final class RecurrentKernel {
     return code.i32(4 * spec.hidden()).op(I32_MUL, I32_ADD);
   }
 
+  /** The address of the cell's state of the sequence, behind all hidden ones. */
+  private Code cells() {
+    return state(() -> Rows.arg(code, TIME).i32(1).op(I32_ADD));
+  }
+
   private Code given(int argument) {
     if (!spec.started()) {
       return code.get(code.parameter(3));
@@ -243,10 +248,7 @@ public final class RecurrentKernel {
     });
     if (spec.gates() == 4) {
       code.get(round);
-      code.ifElse(
-          ValueType.I32,
-          () -> state(() -> Rows.arg(code, TIME).i32(1).op(I32_ADD)),
-          () -> given(CELL));
+      code.ifElse(ValueType.I32, this::cells, () -> given(CELL));
       code.get(unit).op(I32_ADD).set(cell);
     }
   }
@@ -285,7 +287,7 @@ public final class RecurrentKernel {
     for (int g = 0; g < spec.gates(); g++) {
       Local sum = tile.accumulator(0, g * each + v);
       sums.add(sum);
-      if (spec.gates() < 4 && g == 2) {
+      if (spec.gates() == 3 && g == 2) {
         continue; // The candidate's inputs are added behind the reset.
       }
       code.get(sum).get(x).mem(V128_LOAD, input(g, v)).op(F32X4_ADD).set(sum);
@@ -330,7 +332,7 @@ public final class RecurrentKernel {
     code.get(sums.get(2)).get(cell).mem(V128_LOAD, 16L * v).op(F32X4_MUL);
     code.get(in).get(sums.get(3)).op(F32X4_MUL, F32X4_ADD).set(in);
     Local to = code.local(ValueType.I32, "cell_to");
-    state(() -> Rows.arg(code, TIME).i32(1).op(I32_ADD)).get(unit).op(I32_ADD).set(to);
+    cells().get(unit).op(I32_ADD).set(to);
     store(to, in, v, units);
     apply(2, in);
     code.get(out).get(in).op(F32X4_MUL).set(in);
@@ -353,13 +355,13 @@ public final class RecurrentKernel {
   private void last(int units) {
     Local to = code.local(ValueType.I32, "last");
     state(() -> Rows.arg(code, TIME)).get(unit).op(I32_ADD).set(to);
-    previous(() -> lastTime());
+    previous(this::lastTime);
     code.get(to).get(before).get(unit).op(I32_ADD).i32(4 * units).op(MEMORY_COPY);
     if (spec.gates() == 4) {
       // Without a step the cell's last state is its first.
       code.get(round).op(I32_EQZ);
       code.if_(() -> {
-        state(() -> Rows.arg(code, TIME).i32(1).op(I32_ADD)).get(unit).op(I32_ADD);
+        cells().get(unit).op(I32_ADD);
         given(CELL).get(unit).op(I32_ADD).i32(4 * units).op(MEMORY_COPY);
       });
     }

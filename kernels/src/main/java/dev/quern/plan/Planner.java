@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * Turns the canonical graph (see {@code dev.quern.graph.passes}) into a plan: one step for most
@@ -211,21 +212,31 @@ public final class Planner {
     String key =
         (format == null ? "" : format.label() + (transposed ? "t:" : "p:"))
             + String.join("|", parts);
+    return once(
+        key,
+        () -> {
+          List<Constant> constants = new ArrayList<>();
+          for (String part : parts) {
+            Constant constant = graph.constants().get(part);
+            if (constant == null) {
+              throw new KernelException("'" + part + "' is neither computed before nor a constant");
+            }
+            constants.add(constant);
+          }
+          return new Weight(weights.size(), constants, zeros, format, k, transposed, 1);
+        });
+  }
+
+  /** The weight of a key. */
+  private int once(String key, Supplier<Weight> made) {
     Integer known = weightIds.get(key);
-    if (known != null) {
-      return known;
+    if (known == null) {
+      Weight weight = made.get();
+      weights.add(weight);
+      known = weight.id();
+      weightIds.put(key, known);
     }
-    List<Constant> constants = new ArrayList<>();
-    for (String part : parts) {
-      Constant constant = graph.constants().get(part);
-      if (constant == null) {
-        throw new KernelException("'" + part + "' is neither computed before nor a constant");
-      }
-      constants.add(constant);
-    }
-    weights.add(new Weight(weights.size(), constants, zeros, format, k, transposed, 1));
-    weightIds.put(key, weights.size() - 1);
-    return weights.size() - 1;
+    return known;
   }
 
   /**
@@ -236,10 +247,10 @@ public final class Planner {
    */
   int windows(String name, int groups, boolean channelsLast) {
     String key = (channelsLast ? "l:" : "f:") + groups + ":" + name;
-    Integer known = weightIds.get(key);
-    if (known != null) {
-      return known;
-    }
+    return once(key, () -> windowParts(name, groups, channelsLast));
+  }
+
+  private Weight windowParts(String name, int groups, boolean channelsLast) {
     Constant constant = graph.constants().get(name);
     if (constant == null) {
       throw new KernelException("its weights '" + name + "' are no constant");
@@ -253,9 +264,7 @@ public final class Planner {
       parts.add(groups == 1 ? constant : rows(constant, g * width, width));
     }
     int order = channelsLast && k > taps ? taps : 1;
-    weights.add(new Weight(weights.size(), parts, List.of(), WeightFormat.F32, k, true, order));
-    weightIds.put(key, weights.size() - 1);
-    return weights.size() - 1;
+    return new Weight(weights.size(), parts, List.of(), WeightFormat.F32, k, true, order);
   }
 
   /**
@@ -264,10 +273,10 @@ public final class Planner {
    */
   int gates(String name, int gates, int units) {
     String key = "r:" + gates + ":" + name;
-    Integer known = weightIds.get(key);
-    if (known != null) {
-      return known;
-    }
+    return once(key, () -> gateParts(name, gates, units));
+  }
+
+  private Weight gateParts(String name, int gates, int units) {
     Constant constant = graph.constants().get(name);
     if (constant == null) {
       throw new KernelException("the weights of its state, '" + name + "', are no constant");
@@ -279,9 +288,7 @@ public final class Planner {
         parts.add(rows(constant, gate * hidden + unit, Math.min(units, hidden - unit)));
       }
     }
-    weights.add(new Weight(weights.size(), parts, List.of(), WeightFormat.F32, hidden, true, 1));
-    weightIds.put(key, weights.size() - 1);
-    return weights.size() - 1;
+    return new Weight(weights.size(), parts, List.of(), WeightFormat.F32, hidden, true, 1);
   }
 
   /** Some rows of a constant as one of its own. */

@@ -93,6 +93,19 @@ public final class Walker {
             }));
   }
 
+  /** Calls a step's kernel; the record and which items are on the stack. */
+  private static Code kernel(Code code, Local step, Local scratch) {
+    return code.get(scratch).get(step).mem(I32_LOAD, StepRecord.SLOT).callIndirect(Kernels.TYPE);
+  }
+
+  /** Which of so many belong to a thread: those from one local on, before the other. */
+  private static void share(Code code, Local count, Local thread, Local from, Local to) {
+    code.get(count).get(thread).op(I32_MUL);
+    load(code, Control.THREADS).op(I32_DIV_U).set(from);
+    code.get(count).get(thread).i32(1).op(I32_ADD, I32_MUL);
+    load(code, Control.THREADS).op(I32_DIV_U).set(to);
+  }
+
   /** All rounds of all items by one thread. */
   private static void alone(Code code, Local step, Local scratch) {
     Local round = code.local(ValueType.I32, "round");
@@ -106,8 +119,7 @@ public final class Walker {
         () -> {
           code.get(step).get(round).mem(I32_STORE, StepRecord.ROUND);
           code.get(step).i32(0).get(step).mem(I32_LOAD, StepRecord.ITEMS);
-          code.get(scratch).get(step).mem(I32_LOAD, StepRecord.SLOT);
-          code.callIndirect(Kernels.TYPE);
+          kernel(code, step, scratch);
         });
   }
 
@@ -219,7 +231,6 @@ public final class Walker {
    * is computed by the same thread, whose core's caches hold it, and both end together.
    */
   private static void claimed(Code code, Local step, Local items, Local grain, Local scratch) {
-    Local threads = code.local(ValueType.I32, "threads");
     Local pieces = code.local(ValueType.I32, "pieces");
     Local owner = code.local(ValueType.I32, "owner");
     Local left = code.local(ValueType.I32, "left");
@@ -227,13 +238,11 @@ public final class Walker {
     Local limit = code.local(ValueType.I32, "limit");
     Local begin = code.local(ValueType.I32, "begin");
     Local end = code.local(ValueType.I32, "piece_end");
-    load(code, Control.THREADS).tee(threads).set(left);
+    load(code, Control.THREADS).set(left);
     code.get(items).get(grain).op(I32_ADD).i32(1).op(I32_SUB).get(grain).op(I32_DIV_U).set(pieces);
     code.get(code.parameter(0)).set(owner);
     code.loop(next -> {
-      code.get(pieces).get(owner).op(I32_MUL).get(threads).op(I32_DIV_U).set(share);
-      code.get(pieces).get(owner).i32(1).op(I32_ADD, I32_MUL).get(threads).op(I32_DIV_U);
-      code.set(limit);
+      share(code, pieces, owner, share, limit);
       code.block(done ->
           code.loop(again -> {
             code.get(step).get(owner).i32(2).op(I32_SHL, I32_ADD);
@@ -242,11 +251,11 @@ public final class Walker {
             code.get(begin).get(grain).op(I32_MUL).tee(begin);
             code.get(grain).op(I32_ADD).tee(end).get(items);
             code.get(end).get(items).op(I32_LT_S, SELECT).set(end);
-            code.get(step).get(begin).get(end).get(scratch);
-            code.get(step).mem(I32_LOAD, StepRecord.SLOT);
-            code.callIndirect(Kernels.TYPE).br(again);
+            code.get(step).get(begin).get(end);
+            kernel(code, step, scratch).br(again);
           }));
-      code.get(owner).i32(1).op(I32_ADD).tee(owner).get(threads).op(I32_EQ);
+      code.get(owner).i32(1).op(I32_ADD).tee(owner);
+      load(code, Control.THREADS).op(I32_EQ);
       code.if_(() -> code.i32(0).set(owner));
       code.get(left).i32(1).op(I32_SUB).tee(left).brIf(next);
     });
@@ -257,23 +266,19 @@ public final class Walker {
    * in the caches of its core. The barrier behind the last round is that of the step.
    */
   private static void rounds(Code code, Function barrier, Local step, Local items, Local scratch) {
-    Local thread = code.parameter(0);
     Local round = code.local(ValueType.I32, "round");
     Local rounds = code.local(ValueType.I32, "rounds");
     Local from = code.local(ValueType.I32, "from");
     Local to = code.local(ValueType.I32, "to");
     Local stop = code.local(ValueType.I32, "stop");
-    code.get(items).get(thread).op(I32_MUL);
-    load(code, Control.THREADS).op(I32_DIV_U).set(from);
-    code.get(items).get(thread).i32(1).op(I32_ADD, I32_MUL);
-    load(code, Control.THREADS).op(I32_DIV_U).set(to);
+    share(code, items, code.parameter(0), from, to);
     code.i32(0).set(round);
     code.get(step).mem(I32_LOAD, StepRecord.REPEATS).i32(1).op(I32_ADD).set(rounds);
     code.loop(again -> {
       // All threads write the same number, and none can be in another round.
       code.get(step).get(round).mem(I32_STORE, StepRecord.ROUND);
-      code.get(step).get(from).get(to).get(scratch);
-      code.get(step).mem(I32_LOAD, StepRecord.SLOT).callIndirect(Kernels.TYPE);
+      code.get(step).get(from).get(to);
+      kernel(code, step, scratch);
       code.increase(round, 1);
       code.get(round).get(rounds).op(I32_LT_S);
       code.if_(() -> {

@@ -416,15 +416,21 @@ final class TextNetworks {
         n.ops(
             "LSTM",
             3,
-            List.of(
-                x,
-                n.weights(2, 4 * hidden, from),
-                n.weights(2, 4 * hidden, hidden),
-                n.weights(2, 8 * hidden)),
+            recurrent(n, x, 2, 4, from, hidden),
             OnnxBuilder.integer("hidden_size", hidden),
             OnnxBuilder.text("direction", "bidirectional"));
     String flat = n.reshape(n.transpose(first.get(0), 0, 2, 1, 3), 0, 0, 2L * hidden);
     return n.give(n.linear(flat, 2 * hidden, to), first.get(1), first.get(2));
+  }
+
+  /** The operands of a layer: what it runs over, weights of inputs and of the state, biases. */
+  private static List<String> recurrent(
+      Network n, String x, int directions, int gates, int from, int hidden) {
+    return List.of(
+        x,
+        n.weights(directions, gates * hidden, from),
+        n.weights(directions, gates * hidden, hidden),
+        n.weights(directions, 2 * gates * hidden));
   }
 
   /** A layer over {@code [steps, batch, from]}. */
@@ -435,11 +441,7 @@ final class TextNetworks {
         n.ops(
             "GRU",
             2,
-            List.of(
-                x,
-                n.weights(1, 3 * hidden, from),
-                n.weights(1, 3 * hidden, hidden),
-                n.weights(1, 6 * hidden)),
+            recurrent(n, x, 1, 3, from, hidden),
             OnnxBuilder.integer("hidden_size", hidden),
             OnnxBuilder.integer("linear_before_reset", 1));
     return n.give(n.op("Squeeze", result.get(0), n.list(1)), result.get(1));
