@@ -96,6 +96,9 @@ final class SiteSearch {
     /** A candidate was wrong or could not be installed. */
     void refused(SiteSearch search, Schedule schedule, String reason);
 
+    /** A schedule is not used by this search any more: its code may be given free. */
+    void released(SiteSearch search, Schedule schedule);
+
     /** Nothing is left to try. */
     void finished(SiteSearch search);
   }
@@ -212,7 +215,7 @@ final class SiteSearch {
       preparing.clear();
       ready.clear();
       contests.clear();
-      dropped.forEach(this::discard);
+      dropped.forEach(schedule -> verdicts.released(this, schedule));
       finish();
     }
   }
@@ -320,19 +323,17 @@ final class SiteSearch {
   /** Lets go of a candidate that is in no list any more. */
   private void drop(Schedule schedule) {
     fruitless++;
-    discard(schedule);
+    verdicts.released(this, schedule);
   }
 
-  /** Schedules that differ in blocks only share their code: the last one gives it free. */
-  private void discard(Schedule schedule) {
+  /** Whether the search runs the code that a schedule compiles to. */
+  boolean runs(Schedule schedule) {
     String code = MatmulKernel.compiled(schedule);
-    boolean shared = MatmulKernel.compiled(incumbent).equals(code);
+    boolean runs = MatmulKernel.compiled(incumbent).equals(code);
     for (Schedule other : flying()) {
-      shared |= MatmulKernel.compiled(other).equals(code);
+      runs |= MatmulKernel.compiled(other).equals(code);
     }
-    if (!shared) {
-      model.discard(kernel, schedule);
-    }
+    return runs;
   }
 
   private List<Schedule> flying() {
@@ -593,7 +594,7 @@ final class SiteSearch {
     model.adopt(kernel, bucket, winner.schedule());
     double seconds = winner.seconds();
     serve(winner.schedule());
-    discard(previous);
+    verdicts.released(this, previous);
     reference = seconds;
     incumbentSeconds.add(seconds);
     fruitless = 0;

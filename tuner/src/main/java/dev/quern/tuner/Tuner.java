@@ -359,7 +359,7 @@ public final class Tuner {
       }
       if (wrong != null) {
         book.remove(entry.record());
-        model.discard(kernel, schedule);
+        release(kernel, schedule);
         listener.refused(new Refusal(kernel.signature(), bucket, schedule.text(), wrong));
         return;
       }
@@ -372,6 +372,20 @@ public final class Tuner {
       search.incumbentChanged(schedule);
       search.suggest(before);
     }
+  }
+
+  /**
+   * Gives code free that no search runs: those of other numbers of rows have the same kernel, and
+   * schedules that differ in blocks only share their code.
+   */
+  private void release(TunableModel.Kernel kernel, Schedule schedule) {
+    for (SiteSearch search : searches.values()) {
+      boolean same = search.kernel().signature().equals(kernel.signature());
+      if (same && search.runs(schedule)) {
+        return;
+      }
+    }
+    model.discard(kernel, schedule);
   }
 
   private SiteSearch search(TunableModel.Site site) {
@@ -446,6 +460,11 @@ public final class Tuner {
     public void refused(SiteSearch search, Schedule schedule, String reason) {
       listener.refused(
           new Refusal(search.kernel().signature(), search.bucket(), schedule.text(), reason));
+    }
+
+    @Override
+    public void released(SiteSearch search, Schedule schedule) {
+      release(search.kernel(), schedule);
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.quern.tuner;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.quern.kernel.MatmulKernel;
 import dev.quern.schedule.RowBucket;
 import dev.quern.schedule.Schedule;
 import java.util.ArrayList;
@@ -250,6 +251,32 @@ class TunerTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(longs = {41, 42, 43, 44, 45})
+  void whatOneSearchLetsGoAnotherMayStillRun(long seed) {
+    FakeModel model = new FakeModel(6, seed);
+    model.laterRows = 100;
+    List<String> both = codes(model, RowBucket.TENS);
+    both.retainAll(codes(model, RowBucket.HUNDRED));
+    String fast = both.getFirst();
+    model.cost = schedule -> MatmulKernel.compiled(schedule).equals(fast) ? 0.8 : 1.0;
+    Tuner tuner = tuner(model, book(model), new Log());
+    for (int i = 0; i < 4000 && !(i > 0 && tuner.finished()); i++) {
+      tuner.beforeRun();
+      model.infer();
+      tuner.afterRun(true);
+      tuner.idle(40);
+    }
+    assertThat(tuner.finished()).isTrue();
+    List<String> serving = new ArrayList<>();
+    for (RowBucket bucket : List.of(RowBucket.TENS, RowBucket.HUNDRED)) {
+      serving.add(MatmulKernel.compiled(model.schedule(model.kernel, bucket)));
+    }
+    // One of the two may miss it, see above; nothing but what serves is left behind.
+    assertThat(serving).contains(fast);
+    assertThat(model.installed).map(MatmulKernel::compiled).isSubsetOf(serving);
+  }
+
   @Test
   void switchedOffItOnlyUsesRecords() {
     FakeModel model = new FakeModel(6, 35);
@@ -280,6 +307,18 @@ class TunerTest {
     }
     // A descheduled step may triple its 2 ms; nothing else may go beyond the slice.
     assertThat(longest).isLessThan(50 + 8);
+  }
+
+  /** What the candidates of a bucket compile to, without those of the tile it begins with. */
+  private static List<String> codes(FakeModel model, RowBucket bucket) {
+    SearchSpace space = new SearchSpace(24, 44, bucket, model.profile());
+    List<String> codes = new ArrayList<>();
+    for (Schedule schedule : space.pruned()) {
+      if (schedule.mr() != space.heuristic().mr() || schedule.nr() != space.heuristic().nr()) {
+        codes.add(MatmulKernel.compiled(schedule));
+      }
+    }
+    return codes;
   }
 
   private static TuningRecord record(FakeModel model, Schedule schedule, double seconds) {
