@@ -126,6 +126,11 @@ public record Node(
     return new Node(name, domain, op, others, outputs, attributes);
   }
 
+  /** The same operation with one result of this name. */
+  public Node withOutput(String other) {
+    return new Node(name, domain, op, inputs, List.of(other), attributes);
+  }
+
   /** The same operation with one attribute added or replaced. */
   public Node with(String attribute, Attribute value) {
     Map<String, Attribute> changed = new LinkedHashMap<>(attributes);

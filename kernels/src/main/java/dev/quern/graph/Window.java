@@ -83,6 +83,17 @@ public record Window(
     return padded.minus(Dim.of(extent)).dividedBy(Dim.of(stride)).plus(Dim.ONE);
   }
 
+  /** The same window over an image whose rows are columns. */
+  public Window turned() {
+    List<Dim> around = List.of(pads.get(1), pads.get(0), pads.get(3), pads.get(2));
+    return new Window(kernelW, kernelH, strideW, strideH, dilationW, dilationH, around);
+  }
+
+  /** Whether it sees one row of images that have no other. */
+  public boolean isLine(Dim h) {
+    return h.is(1) && kernelH == 1 && pads.get(0).is(0) && pads.get(2).is(0);
+  }
+
   /** Whether nothing is added around the image. */
   public boolean isUnpadded() {
     for (Dim pad : pads) {

@@ -23,8 +23,9 @@ import java.util.function.Consumer;
  * So a register tile of {@code mr} neighbouring pixels by {@code nr} channels runs along one piece
  * after the other.
  *
- * <p>Items are rows of the output, {@code n · h}. Of the rows that it is given, a thread takes some
- * at a time, and for each panel of weights walks over them all.
+ * <p>Items are rows of the output, {@code n · h}, or segments of such rows where there are few. Of
+ * the items that it is given, a thread takes some at a time, and for each panel of weights walks
+ * over them all.
  */
 public final class ConvKernel {
   /** Addresses of the image, the packed weights and the output. */
@@ -44,11 +45,16 @@ public final class ConvKernel {
   public static final int X_ROW = 6;
   public static final int X_PLANE = 7;
 
-  /** Rows of the output that share a pass over the weights. */
-  public static final int ROWS = 8;
+  /** Items that share a pass over the weights. */
+  public static final int SHARED = 8;
+
+  /** Columns of the output in an item, and items in a row: the last one may have fewer columns. */
+  public static final int SEGMENT = 9;
+
+  public static final int SEGMENTS = 10;
 
   /** Four words for each extra operand, see {@link Epilogue}. */
-  public static final int EXTRAS = 9;
+  public static final int EXTRAS = 11;
 
   /** Steps of k in a pass of the innermost loop where a piece is longer than that. */
   private static final int UNROLL = 4;
@@ -218,13 +224,17 @@ public final class ConvKernel {
     private final Code code;
     private final Local outH;
     private final Local outW;
+    private final Local segment;
+    private final Local segments;
     private final Local last;
     private final Local item;
+    private final Local line;
     private final Local group;
     private final Local column;
     private final Local n;
     private final Local y;
     private final Local x;
+    private final Local end;
     private final Local a;
     private final Local b;
     private final Local c;
@@ -233,13 +243,17 @@ public final class ConvKernel {
       this.code = code;
       outH = Rows.argument(code, OUT_H, "out_h");
       outW = Rows.argument(code, OUT_W, "out_w");
+      segment = Rows.argument(code, SEGMENT, "segment");
+      segments = Rows.argument(code, SEGMENTS, "segments");
       last = i32("last");
       item = i32("item");
+      line = i32("line");
       group = i32("group");
       column = i32("column");
       n = i32("n");
       y = i32("y");
       x = i32("x");
+      end = i32("end");
       a = i32("a");
       b = i32("b");
       c = i32("c");
@@ -251,11 +265,11 @@ public final class ConvKernel {
 
     void emit() {
       Local begin = code.parameter(1);
-      Local end = code.parameter(2);
+      Local behind = code.parameter(2);
       code.loop(again -> {
         code.get(begin);
-        Rows.arg(code, ROWS).op(I32_ADD).tee(last).get(end);
-        code.get(last).get(end).op(I32_LT_S, SELECT).set(last);
+        Rows.arg(code, SHARED).op(I32_ADD).set(last);
+        least(last, behind, last);
         if (spec.groups() == 1) {
           columns();
         } else {
@@ -263,8 +277,12 @@ public final class ConvKernel {
           code.i32(0).set(group).i32(spec.groups()).set(groups);
           code.whileLess(group, groups, 1, this::columns);
         }
-        code.get(last).tee(begin).get(end).op(I32_LT_S).brIf(again);
+        code.get(last).tee(begin).get(behind).op(I32_LT_S).brIf(again);
       });
+    }
+
+    private void least(Local one, Local other, Local target) {
+      code.get(one).get(other).get(one).get(other).op(I32_LT_S, SELECT).set(target);
     }
 
     private void columns() {
@@ -292,22 +310,25 @@ public final class ConvKernel {
           last,
           1,
           () -> {
-            code.get(item).get(outH).op(I32_DIV_S).set(n);
-            code.get(item).get(outH).op(I32_REM_S).set(y);
+            code.get(item).get(segments).op(I32_DIV_S).tee(line).get(outH).op(I32_DIV_S).set(n);
+            code.get(line).get(outH).op(I32_REM_S).set(y);
+            code.get(item).get(segments).op(I32_REM_S).get(segment).op(I32_MUL).tee(x);
+            code.get(segment).op(I32_ADD).set(end);
+            least(end, outW, end);
             Rows.arg(code, X).get(n);
             Rows.arg(code, X_IMAGE).op(I32_MUL, I32_ADD).get(y).i32(spec.strideH()).op(I32_MUL);
             Rows.arg(code, X_ROW).op(I32_MUL, I32_ADD);
+            code.get(x).i32(spec.strideW() * spec.pixel()).op(I32_MUL, I32_ADD);
             if (spec.groups() > 1) {
               code.get(group).i32(4 * spec.channels()).op(I32_MUL, I32_ADD);
             }
             code.set(a);
-            Rows.arg(code, Y).get(item).get(outW).op(I32_MUL);
+            Rows.arg(code, Y).get(line).get(outW).op(I32_MUL).get(x).op(I32_ADD);
             code.i32(spec.width() * spec.groups()).op(I32_MUL).get(column).op(I32_ADD);
             if (spec.groups() > 1) {
               code.get(group).i32(spec.width()).op(I32_MUL, I32_ADD);
             }
             code.i32(2).op(I32_SHL, I32_ADD).set(c);
-            code.i32(0).set(x);
             pixels(columns);
           });
     }
@@ -324,10 +345,10 @@ public final class ConvKernel {
             code.increase(c, rows * 4 * spec.width() * spec.groups());
           };
       Local limit = i32("whole");
-      code.get(outW).i32(spec.mr() - 1).op(I32_SUB).set(limit);
+      code.get(end).i32(spec.mr() - 1).op(I32_SUB).set(limit);
       code.whileLess(x, limit, spec.mr(), () -> tile.accept(spec.mr()));
       for (int tail : TileCode.tails(spec.mr())) {
-        code.get(x).i32(tail).op(I32_ADD).get(outW).op(I32_LE_S);
+        code.get(x).i32(tail).op(I32_ADD).get(end).op(I32_LE_S);
         code.if_(() -> {
           tile.accept(tail);
           code.increase(x, tail);

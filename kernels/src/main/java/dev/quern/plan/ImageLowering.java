@@ -24,6 +24,9 @@ final class ImageLowering {
    */
   private static final long ROWS_BYTES = 128 << 10;
 
+  /** Most columns of a segment, where an image of one row is cut for the threads. */
+  private static final long SEGMENT = 48;
+
   private final Planner planner;
   private final Node node;
   private final Shape out;
@@ -51,12 +54,35 @@ final class ImageLowering {
     }
   }
 
+  /**
+   * Where a window of single channels walks: along a column where the image is one row, because its
+   * rows are what threads share.
+   */
+  private record Walk(Window window, boolean turned, Shape image, Shape out) {
+    static Walk of(Node node, Shape image, Shape out) {
+      Window window = Window.of(node);
+      return window.isLine(image.dim(1))
+          ? new Walk(window.turned(), true, turned(image), turned(out))
+          : new Walk(window, false, image, out);
+    }
+
+    private static Shape turned(Shape shape) {
+      return new Shape(List.of(shape.dim(0), shape.dim(2), shape.dim(1), shape.dim(3)));
+    }
+  }
+
+  private Walk walk() {
+    return Walk.of(node, planner.shape(node.inputs().get(0)), out);
+  }
+
   private void depthwise(int channels) {
-    Window window = Window.of(node);
-    Shape image = planner.shape(node.inputs().get(0));
+    Walk walk = walk();
+    Window window = walk.window;
+    Shape image = walk.image;
+    Shape result = walk.out;
     View x = planner.view(node.inputs().get(0));
     View w = View.of(new Base.OfWeight(planner.windows(node.inputs().get(1), 1, false)));
-    Extras extras = extras();
+    Extras extras = extras(walk.turned);
     View y = planner.define(node.output());
     List<Arg> args = new ArrayList<>();
     args.add(x.address());
@@ -64,21 +90,21 @@ final class ImageLowering {
     args.add(y.address());
     args.add(Arg.number(image.dim(1)));
     args.add(Arg.number(image.dim(2)));
-    args.add(Arg.number(out.dim(1)));
-    args.add(Arg.number(out.dim(2)));
+    args.add(Arg.number(result.dim(1)));
+    args.add(Arg.number(result.dim(2)));
     args.add(Arg.number(window.top()));
     args.add(Arg.number(window.left()));
     args.addAll(extras.args);
-    Dim row = out.dim(2).times(out.dim(3));
+    Dim row = result.dim(2).times(result.dim(3));
     int taps = window.kernelH() * window.kernelW();
     boolean known =
-        image.dim(2).isConstant() && out.dim(2).isConstant() && window.left().isConstant();
+        image.dim(2).isConstant() && result.dim(2).isConstant() && window.left().isConstant();
     planner.step(
         node.name(),
         new KernelSpec.Depthwise(
             channels,
             known ? (int) image.dim(2).constant() : 0,
-            known ? (int) out.dim(2).constant() : 0,
+            known ? (int) result.dim(2).constant() : 0,
             known ? (int) window.left().constant() : 0,
             window.kernelH(),
             window.kernelW(),
@@ -89,9 +115,9 @@ final class ImageLowering {
             extras.program,
             extras.operands),
         args,
-        new Work.Items(out.dim(0).times(out.dim(1)), row.times(Dim.of(taps))),
+        new Work.Items(result.dim(0).times(result.dim(1)), row.times(Dim.of(taps))),
         Dim.ZERO,
-        out.size().times(Dim.of(2L * taps)));
+        result.size().times(Dim.of(2L * taps)));
   }
 
   private void dense(int groups) {
@@ -122,7 +148,7 @@ final class ImageLowering {
     }
     View packed =
         View.of(new Base.OfWeight(planner.windows(node.inputs().get(1), groups, !planes)));
-    Extras extras = extras();
+    Extras extras = extras(false);
     View y = planner.define(node.output());
     long columns = out.dim(2).isConstant() ? out.dim(2).constant() : 56;
     TileChoice tile = TileChoice.best((int) columns, width);
@@ -153,8 +179,18 @@ final class ImageLowering {
     args.add(Arg.number(planes ? plane.times(image.dim(1)) : plane));
     args.add(Arg.number(row));
     args.add(Arg.number(plane));
-    Dim passed = row.times(Dim.of(window.strideH())).max(Dim.ONE);
-    args.add(Arg.number(Dim.of(ROWS_BYTES).dividedBy(passed).max(Dim.ONE)));
+    Dim segment = out.dim(2);
+    Dim segments = Dim.ONE;
+    Dim passed = row.times(Dim.of(window.strideH()));
+    if (out.dim(1).is(1)) {
+      Dim step = pixel.times(Dim.of(window.strideW()));
+      segment = Dim.of(segment(step, tile.mr()));
+      segments = out.dim(2).plus(segment).plus(Dim.of(-1)).dividedBy(segment).max(Dim.ONE);
+      passed = segment.times(step);
+    }
+    args.add(Arg.number(Dim.of(ROWS_BYTES).dividedBy(passed.max(Dim.ONE)).max(Dim.ONE)));
+    args.add(Arg.number(segment));
+    args.add(Arg.number(segments));
     if (args.size() != ConvKernel.EXTRAS) {
       throw new IllegalStateException("a convolution has other arguments");
     }
@@ -164,15 +200,29 @@ final class ImageLowering {
         spec,
         args,
         new Work.Items(
-            out.dim(0).times(out.dim(1)), out.dim(2).times(out.dim(3)).times(Dim.of(spec.k()))),
+            out.dim(0).times(out.dim(1)).times(segments),
+            segment.times(out.dim(3)).times(Dim.of(spec.k()))),
         Dim.ZERO,
         out.size().times(Dim.of(2L * spec.k())));
+  }
+
+  /**
+   * Columns of a segment: whole tiles, of which the cache holds what they read.
+   *
+   * @param step bytes of the image from one column to the next
+   */
+  private static long segment(Dim step, int mr) {
+    long most = step.isConstant() ? ROWS_BYTES / Math.max(1, step.constant()) : SEGMENT;
+    return Math.max(1, Math.min(SEGMENT, most) / mr) * mr;
   }
 
   /** The epilogue and how its operands are read. */
   private record Extras(ElementwiseProgram program, List<Operand> operands, List<Arg> args) {}
 
-  private Extras extras() {
+  /**
+   * @param turned whether rows are columns
+   */
+  private Extras extras(boolean turned) {
     if (!node.hasProgram()) {
       return new Extras(null, List.of(), List.of());
     }
@@ -186,7 +236,7 @@ final class ImageLowering {
       boolean pixels = !strides.get(1).is(0) || !strides.get(2).is(0);
       operands.add(!channels ? Operand.PIXELS : pixels ? Operand.ELEMENTS : Operand.CHANNELS);
       args.add(planner.view(name).address());
-      for (int axis = 0; axis < 3; axis++) {
+      for (int axis : turned ? new int[] {0, 2, 1} : new int[] {0, 1, 2}) {
         args.add(Arg.number(strides.get(axis).times(FOUR)));
       }
     }
@@ -241,9 +291,10 @@ final class ImageLowering {
   static void pool(Planner planner, Node node, boolean max) {
     planner.needFloat(node.inputs().get(0));
     ImageLowering lowering = new ImageLowering(planner, node);
-    Shape out = lowering.out;
-    Shape image = planner.shape(node.inputs().get(0));
-    Window window = Window.of(node);
+    Walk walk = lowering.walk();
+    Window window = walk.window;
+    Shape image = walk.image;
+    Shape out = walk.out;
     View x = planner.view(node.inputs().get(0));
     View y = planner.define(node.output());
     Dim row = out.dim(2).times(out.dim(3));

@@ -51,9 +51,9 @@ final class ConvShader {
     pixels = shader.word("pixels", ConvShader::pixels);
   }
 
-  /** Pixels of all outputs: items are their rows. */
+  /** Pixels of all outputs: items are segments of their rows. */
   private static long pixels(Shader.Sizes sizes) {
-    return sizes.items() * sizes.arg(ConvKernel.OUT_W);
+    return sizes.items() / sizes.arg(ConvKernel.SEGMENTS) * sizes.arg(ConvKernel.OUT_W);
   }
 
   static Shader of(Conv spec, Schedule schedule, boolean aligned) {

@@ -262,6 +262,45 @@ class ImageKernelsTest {
     assertThat(families).contains("Conv", "Depthwise", "Pad", "Pool");
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {1, 7, 48, 49, 97, 163, 300})
+  void imagesOfOneRowAreCutIntoSegments(int width) {
+    for (int stride = 1; stride <= 3; stride++) {
+      // What a stride leaves has a width that is known, or not, when the plan is made.
+      for (String w : List.of("w", Integer.toString(width))) {
+        Model model = new Model(width);
+        model.builder.input("x", F32, "n", "6", "1", w);
+        model.feeds.put("x", Tensors.random(width, F32, 2, 6, 1, width));
+        model.node("MaxPool", List.of("x"), "kernel_shape", pair(1, 1), "strides", pair(1, stride));
+        String before = model.at;
+        long[] same = {0, 2, 0, 2};
+        model.node("Conv", List.of(before, model.weights(6, 6, 1, 5)), "pads", same);
+        model.node("Add", List.of(model.at, model.weights(6, 1, 1)));
+        model.node("Add", List.of(model.at, before));
+        model.check(2e-5);
+        assertThat(model.families).contains("Conv");
+      }
+    }
+  }
+
+  @Test
+  void anImageOfOneRowIsWorkForAllThreads() {
+    Model model = new Model(1).input(false, 1, 64, 1, 1000);
+    model.node("Conv", List.of("x", model.weights(64, 64, 1, 3)), "strides", pair(1, 2));
+    model.node("Add", List.of(model.at, model.weights(64, 1, 499)));
+    long[] twoEach = {0, 2, 0, 2};
+    String before = model.at;
+    String taps = model.weights(64, 1, 1, 5);
+    model.node("Conv", List.of(before, taps), "group", 64, "pads", twoEach);
+    model.node("Add", List.of(model.at, before)).node("Relu", List.of(model.at));
+    model.node("MaxPool", List.of(model.at), "kernel_shape", pair(1, 3), "strides", pair(1, 2));
+    for (Step step : Planner.plan(model.graph()).steps()) {
+      assertThat(((Work.Items) step.work()).count().constant()).isGreaterThan(8);
+    }
+    model.check(2e-5);
+    assertThat(model.families).contains("Conv", "Depthwise", "Pool");
+  }
+
   @Test
   void residualsAndGatesAreReadWhereTheyLie() {
     for (int groups : new int[] {1, 10}) {

@@ -13,8 +13,9 @@ import java.util.Map;
 
 /**
  * Moves the transposes that bring channels back to the front, behind convolutions and pools, down
- * through element-wise nodes, concatenations, reductions, pads and slices, until they meet the
- * transposes before the next convolutions and cancel.
+ * through element-wise nodes, concatenations, reductions, pads, slices and reshapes of the axes
+ * behind the channels, until they meet the transposes before the next convolutions, or those of who
+ * multiplies pixels, and cancel.
  */
 final class ChannelsLast {
   private final Editor editor;
@@ -29,7 +30,8 @@ final class ChannelsLast {
     for (Node original : editor.source()) {
       Node node = editor.resolve(original);
       if (!pass.sink(node)) {
-        editor.emit(node);
+        // What meets its inverse here must not be taken for channels that move.
+        Simplify.emitJoined(editor, node);
       }
     }
     return editor.finish();
@@ -47,6 +49,7 @@ final class ChannelsLast {
       case "Concat" -> concat(node);
       case "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd" -> reduce(node);
       case "Pad", "Slice" -> box(node);
+      case "Reshape" -> reshape(node);
       default -> false;
     };
   }
@@ -212,6 +215,22 @@ final class ChannelsLast {
     }
     editor.emit(new Node(node.name(), "", node.op(), List.of(before), node.outputs(), attributes));
     return true;
+  }
+
+  /** Of a reshape that leaves images and channels as they are. */
+  private boolean reshape(Node node) {
+    String before = before(node.inputs().getFirst());
+    Shape from = editor.shape(node.inputs().getFirst());
+    Shape to = editor.shape(node.output());
+    boolean fits =
+        before != null
+            && to.rank() > 2
+            && to.dim(0).equals(from.dim(0))
+            && to.dim(1).equals(from.dim(1));
+    if (fits) {
+      write(node, List.of(before), node.attributes());
+    }
+    return fits;
   }
 
   /** Pad and Slice have one or two numbers for each axis. */

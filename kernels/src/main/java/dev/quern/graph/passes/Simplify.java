@@ -35,13 +35,23 @@ final class Simplify {
       if (last) {
         node = joined(editor, plain(editor, node));
       }
-      if (changesNothing(editor, node) && !editor.isOutput(node.output())) {
-        editor.alias(node.output(), node.inputs().getFirst());
-      } else {
-        editor.emit(node);
-      }
+      emit(editor, node);
     }
     return editor.finish();
+  }
+
+  /** Emits a node, unless it changes nothing. */
+  private static void emit(Editor editor, Node node) {
+    if (changesNothing(editor, node) && !editor.isOutput(node.output())) {
+      editor.alias(node.output(), node.inputs().getFirst());
+    } else {
+      editor.emit(node);
+    }
+  }
+
+  /** Emits a node joined with the one before it, unless both together change nothing. */
+  static void emitJoined(Editor editor, Node node) {
+    emit(editor, joined(editor, node));
   }
 
   private static boolean changesNothing(Editor editor, Node node) {

@@ -419,4 +419,27 @@ class PassesTest {
     Graph result = optimise(model, Map.of("x", Tensors.random(3, DataType.FLOAT, 2, 8, 9, 7)));
     assertThat(operators(result)).filteredOn(op -> op.equals("Transpose")).hasSize(1);
   }
+
+  /** As networks write it whose places are rows of a product, and pixels of a convolution. */
+  @Test
+  void channelsStayLastBetweenProductsAndConvolutions() {
+    ModelBuilder model = new ModelBuilder(13).input("x", DataType.FLOAT, "2", "63", "8");
+    model.constant("w", ModelBuilder.tensor(small(8, 1, 3, 3).floats(), 8, 1, 3, 3));
+    model.constant("m", ModelBuilder.tensor(small(8, 8).floats(), 8, 8));
+    model
+        .constant("image", new long[] {4}, 0, 8, 9, 7)
+        .constant("places", new long[] {3}, 0, 8, -1);
+    model.node("MatMul", List.of("x", "m"), List.of("a"));
+    model.node("Transpose", List.of("a"), List.of("b"), "perm", new long[] {0, 2, 1});
+    model.node("Reshape", List.of("b", "image"), List.of("c"));
+    model.node(
+        "Conv", List.of("c", "w"), List.of("d"), "group", 8, "pads", new long[] {1, 1, 1, 1});
+    model.node("Reshape", List.of("d", "places"), List.of("e"));
+    model.node("Transpose", List.of("e"), List.of("f"), "perm", new long[] {0, 2, 1});
+    model.node("Relu", List.of("f"), List.of("g"));
+    model.node("MatMul", List.of("g", "m"), List.of("y")).output("y", DataType.FLOAT);
+    Graph result = optimise(model, Map.of("x", Tensors.random(3, DataType.FLOAT, 2, 63, 8)));
+    assertThat(operators(result))
+        .containsExactly("quern.MatMul", "Reshape", "quern.Conv", "Reshape", "quern.MatMul");
+  }
 }
