@@ -40,18 +40,13 @@ class ArchitecturesTest {
   /** 8 buffers are what every GPU binds. */
   private static final GpuLimits LIMITS = new GpuLimits(8, 128 << 20);
 
-  /** In how many places there is attention, and in how many of them it becomes one kernel. */
-  private record Attention(int places, int fused) {
-    static Attention of(Architecture architecture) {
-      return switch (architecture) {
-        case BERT, GPT2, T5_ENCODER, BART_DECODER, SWIN -> new Attention(2, 2);
-        case ROBERTA, GPT2_WITH_PAST, LLAMA, LLAMA_GROUPED, WHISPER_ENCODER, VIT, VIT_SCALED ->
-            new Attention(1, 1);
-        case EFFICIENTVIT -> new Attention(2, 0);
-        case LSTM, GRU, RESNET, MOBILENET_V2, MOBILENET_V3, EFFICIENTNET, CONVNEXT, U_NET ->
-            new Attention(0, 0);
-      };
-    }
+  /** In how many places there is attention. */
+  private static int places(Architecture architecture) {
+    return switch (architecture) {
+      case BERT, GPT2, T5_ENCODER, BART_DECODER, SWIN, EFFICIENTVIT -> 2;
+      case ROBERTA, GPT2_WITH_PAST, LLAMA, LLAMA_GROUPED, WHISPER_ENCODER, VIT, VIT_SCALED -> 1;
+      case LSTM, GRU, RESNET, MOBILENET_V2, MOBILENET_V3, EFFICIENTNET, CONVNEXT, U_NET -> 0;
+    };
   }
 
   private static Graph graph(Network net) {
@@ -66,7 +61,7 @@ class ArchitecturesTest {
     Graph graph = graph(net);
     assertThat(fused(graph))
         .as("attention that became one kernel")
-        .isEqualTo(Attention.of(architecture).fused);
+        .isEqualTo(places(architecture));
     Plan plan = Planner.plan(graph);
     Map<String, Tensor> expected = Ort.run(net.file(), net.feeds());
     try (JavetMachine machine = JavetMachine.create()) {
@@ -112,14 +107,14 @@ class ArchitecturesTest {
     for (Architecture each : Architecture.values()) {
       Network net = each.small();
       Graph graph = graph(net);
-      Attention attention = Attention.of(each);
+      int places = places(each);
       Plan plan = Planner.plan(graph);
       page.append("| ")
           .append(each.name().replace('_', ' '))
           .append(" | ")
           .append(each.how())
           .append(" | ")
-          .append(attention.places == 0 ? "" : attention.fused + " of " + attention.places)
+          .append(places == 0 ? "" : fused(graph) + " of " + places)
           .append(" | ")
           .append(plan.steps().size())
           .append(" | ")

@@ -23,6 +23,7 @@ public final class Passes {
         new Pass("share equal nodes", ShareEqual::run),
         new Pass("recognise layer normalisation", LayerNormPattern::run),
         new Pass("recognise attention", AttentionPattern::run),
+        new Pass("recognise attention of heads that stand apart", HeadAttention::run),
         new Pass("join the projections of attention", JoinProjections::run),
         new Pass("keep channels last", ChannelsLast::run),
         new Pass("drop the transposes that met", Simplify::finish),

@@ -238,6 +238,93 @@ class PassesTest {
     assertThat(attention.inputs()).hasSize(masked.equals("mask") ? 4 : 3);
   }
 
+  /**
+   * Attention whose heads stand apart before it and behind it, with four axes, three, or turned.
+   */
+  @ParameterizedTest
+  @CsvSource({"four", "grouped", "three", "columns", "turned", "guarded"})
+  void recognisesAttentionOfHeadsThatStandApart(String how) {
+    boolean four = how.equals("four") || how.equals("grouped");
+    boolean columns = how.equals("columns") || how.equals("turned");
+    // Symbols stay: nothing is known of batch and places.
+    List<String> rows = List.of("batch", "seq", "8");
+    List<String> apart = List.of("batch", "3", "seq", "8");
+    List<String> pixels = List.of("batch", "8", "seq");
+    String[] dims = (four ? apart : columns ? pixels : rows).toArray(String[]::new);
+    String[] one = how.equals("grouped") ? new String[] {"batch", "1", "seq", "8"} : dims;
+    ModelBuilder model =
+        new ModelBuilder(13)
+            .input("q", DataType.FLOAT, dims)
+            .input("k0", DataType.FLOAT, one)
+            .input("v0", DataType.FLOAT, one)
+            .input(
+                "mask", DataType.FLOAT, four ? new String[] {"batch", "1", "1", "seq"} : dims(how))
+            .output("y", DataType.FLOAT)
+            .constant("scale", new long[0], 0.25f)
+            .constant("zero", new long[0], 0f)
+            .constant("open", new long[] {5}, 0L, 0L, 1L, -1L, 8L)
+            .constant("all", new long[] {5}, 1L, 1L, 3L, 1L, 1L)
+            .constant("joined", new long[] {4}, 0L, 3L, -1L, 8L);
+    for (String p : List.of("k", "v")) {
+      if (how.equals("grouped")) {
+        model.node("Reshape", List.of(p + "0", "open"), List.of(p + "1"));
+        model.node("Expand", List.of(p + "1", "all"), List.of(p + "2"));
+        model.node("Reshape", List.of(p + "2", "joined"), List.of(p));
+      } else {
+        model.node("Neg", List.of(p + "0"), List.of(p));
+      }
+    }
+    long[] perm = four ? new long[] {0, 1, 3, 2} : new long[] {0, 2, 1};
+    model.node("Mul", List.of("q", "scale"), List.of("qs"));
+    if (columns) {
+      model.node("Transpose", List.of("qs"), List.of("qt"), "perm", perm);
+      model.node("MatMul", List.of("qt", "k"), List.of("product"));
+    } else {
+      model.node("Transpose", List.of("k"), List.of("kt"), "perm", perm);
+      model.node("MatMul", List.of("qs", "kt"), List.of("product"));
+    }
+    model.node("Add", List.of("product", "mask"), List.of("scores"));
+    model.node("Softmax", List.of("scores"), List.of("weights"), "axis", -1);
+    if (columns) {
+      model.node("Transpose", List.of("weights"), List.of("wt"), "perm", perm);
+      model.node("MatMul", List.of("v", "wt"), List.of("y"));
+    } else if (how.equals("guarded")) {
+      model.node("IsNaN", List.of("weights"), List.of("lost"));
+      model.node("Where", List.of("lost", "zero", "weights"), List.of("kept"));
+      model.node("MatMul", List.of("kept", "v"), List.of("y"));
+    } else {
+      model.node("MatMul", List.of("weights", "v"), List.of("y"));
+    }
+    long[] shape =
+        four ? new long[] {2, 3, 5, 8} : columns ? new long[] {2, 8, 5} : new long[] {2, 5, 8};
+    long[] few = how.equals("grouped") ? new long[] {2, 1, 5, 8} : shape;
+    long[] added =
+        four
+            ? new long[] {2, 1, 1, 5}
+            : how.equals("turned") ? new long[] {5, 5} : new long[] {2, 5, 5};
+    Graph graph =
+        optimise(
+            model,
+            Map.of(
+                "q", Tensors.random(1, DataType.FLOAT, shape),
+                "k0", Tensors.random(2, DataType.FLOAT, few),
+                "v0", Tensors.random(3, DataType.FLOAT, few),
+                "mask", Tensors.random(4, DataType.FLOAT, added)));
+    assertThat(operators(graph))
+        .contains("quern.Attention")
+        .doesNotContain("Softmax", "quern.MatMul");
+    Node attention =
+        graph.nodes().stream().filter(node -> node.isQuern("Attention")).findFirst().orElseThrow();
+    assertThat(attention.real("scale", 0)).isEqualTo(0.25);
+    assertThat(attention.integer("group", 1)).isEqualTo(how.equals("grouped") ? 3 : 1);
+  }
+
+  private static String[] dims(String how) {
+    return how.equals("turned")
+        ? new String[] {"seq", "seq"}
+        : new String[] {"batch", "seq", "seq"};
+  }
+
   @ParameterizedTest
   @CsvSource({
     "Pow,Sqrt,Div,true",
