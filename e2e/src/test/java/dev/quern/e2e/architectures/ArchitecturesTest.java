@@ -59,9 +59,7 @@ class ArchitecturesTest {
   void agreesWithOnnxRuntime(Architecture architecture) {
     Network net = architecture.small();
     Graph graph = graph(net);
-    assertThat(fused(graph))
-        .as("attention that became one kernel")
-        .isEqualTo(places(architecture));
+    assertThat(fused(graph)).as("attention that became one kernel").isEqualTo(places(architecture));
     Plan plan = Planner.plan(graph);
     Map<String, Tensor> expected = Ort.run(net.file(), net.feeds());
     try (JavetMachine machine = JavetMachine.create()) {

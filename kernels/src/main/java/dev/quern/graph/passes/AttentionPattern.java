@@ -181,12 +181,32 @@ final class AttentionPattern {
     if (!known || heads.dim(3).constant() % 4 != 0) {
       return null;
     }
+    String joined = joined(editor, at);
+    if (joined != null) {
+      return new Split(joined, heads, scaled.scale(), false, 1);
+    }
     String one = repeated(editor, at);
     if (one == null) {
       return new Split(at, heads, scaled.scale(), true, 1);
     }
     long group = heads.dim(2).constant() / editor.shape(one).dim(1).constant();
     return new Split(one, heads, scaled.scale(), true, group);
+  }
+
+  /**
+   * Heads {@code [b, heads, s, d]} that were only turned, as {@code [b, s, heads·d]}; null if they
+   * were not.
+   */
+  static String joined(Editor editor, String value) {
+    Node turned = editor.definition(value);
+    if (turned == null || !turned.isOnnx("Transpose") || !turned.ints("perm").equals(SPLIT)) {
+      return null;
+    }
+    String before = turned.inputs().getFirst();
+    Shape shape = editor.shape(before);
+    Dim width = shape.dim(2).times(shape.dim(3));
+    return Scores.moved(
+        editor, "Reshape", before, new Shape(List.of(shape.dim(0), shape.dim(1), width)));
   }
 
   /**

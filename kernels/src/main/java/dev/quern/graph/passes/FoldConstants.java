@@ -16,6 +16,9 @@ final class FoldConstants {
   /** Elements of the largest operand or result: weights stay where they are. */
   private static final long MOST = 1 << 16;
 
+  /** The same of a Gather, such as a table of places that is looked up once and for all. */
+  private static final long MOST_GATHERED = 1 << 18;
+
   /** Elements of all results: a hostile model must not fill the memory before it runs. */
   private static final long MOST_IN_ALL = 1 << 22;
 
@@ -46,7 +49,7 @@ final class FoldConstants {
         }
       }
       Value output = graph.value(node.output());
-      made += widens ? 0 : output.shape().size().constant();
+      made += widens ? 0 : elements(editor, node);
       Tensor result;
       try {
         result = kernels.evaluate(node, operands, output, Map.of());
@@ -90,20 +93,27 @@ final class FoldConstants {
     return new Constant(node.output(), whole.type(), to, data);
   }
 
+  /** Elements that folding a node writes, and of the table that it copies. */
+  private static long elements(Editor editor, Node node) {
+    long result = editor.shape(node.output()).size().constant();
+    boolean gathers = node.isOnnx("Gather");
+    return gathers ? result + editor.constant(node.inputs().getFirst()).size() : result;
+  }
+
   private static boolean isFoldable(Editor editor, Node node) {
+    long most = node.isOnnx("Gather") ? MOST_GATHERED : MOST;
     if (!editor.shape(node.output()).isConstant()
-        || editor.shape(node.output()).size().constant() > MOST) {
+        || editor.shape(node.output()).size().constant() > most) {
       return false;
     }
     for (int i = 0; i < node.inputs().size(); i++) {
       if (node.has(i)) {
         Constant constant = editor.constant(node.inputs().get(i));
-        if (constant == null || constant.size() > MOST) {
+        if (constant == null || constant.size() > most) {
           return false;
         }
       }
     }
-    // A fault, such as an index out of range, belongs to a run, which may never get there.
-    return !node.isOnnx("Gather");
+    return true;
   }
 }

@@ -86,14 +86,18 @@ final class HeadAttention {
     return perm;
   }
 
-  /** A value with its last two axes in the other order; what was turned comes back. */
+  /** A value with its last two axes in the other order, from before any transpose. */
   private String turned(String value) {
-    String before = before(value);
-    if (before != null) {
-      return before;
+    List<Long> perm = lastTwo(editor.shape(value).rank());
+    Node node = editor.definition(value);
+    if (node == null || !node.isOnnx("Transpose")) {
+      return transpose(value, perm);
     }
-    Shape shape = editor.shape(value);
-    return transpose(value, lastTwo(shape.rank()));
+    List<Long> before = node.ints("perm");
+    List<Long> composed = new ArrayList<>();
+    perm.forEach(axis -> composed.add(before.get(axis.intValue())));
+    String source = node.inputs().getFirst();
+    return before.equals(perm) ? source : transpose(source, composed);
   }
 
   private String transpose(String value, List<Long> perm) {
@@ -149,26 +153,39 @@ final class HeadAttention {
     boolean apart = shape.rank() == 4;
     attributes.put("heads", new Attribute.Int(apart ? shape.dim(1).constant() : 1));
     attributes.put("scale", new Attribute.Real(q.scale() * k.scale() * scores.scale()));
+    List<String> inputs = new ArrayList<>(List.of(q.value(), key, value));
     if (apart) {
-      attributes.put("apart", new Attribute.Int(7));
       String oneKey = AttentionPattern.repeated(editor, key);
       String oneValue = AttentionPattern.repeated(editor, value);
       if (oneKey != null
           && oneValue != null
           && editor.shape(oneKey).dim(1).equals(editor.shape(oneValue).dim(1))) {
-        key = oneKey;
-        value = oneValue;
-        long group = shape.dim(1).constant() / editor.shape(key).dim(1).constant();
+        inputs = new ArrayList<>(List.of(q.value(), oneKey, oneValue));
+        long group = shape.dim(1).constant() / editor.shape(oneKey).dim(1).constant();
         attributes.put("group", new Attribute.Int(group));
       }
+      attributes.put("apart", new Attribute.Int(apart(inputs)));
     }
-    List<String> inputs = new ArrayList<>(List.of(q.value(), key, value));
     String mask = mask(scores, shape.rank());
     if (!mask.isEmpty()) {
       inputs.add(mask);
     }
     Node node = new Node(root.name(), Node.QUERN, "Attention", inputs, root.outputs(), attributes);
     return result(root, weighted, node, shape, editor.shape(value).dim(-1));
+  }
+
+  /** Takes heads that were only turned from where they stood; a bit for each of the others. */
+  private int apart(List<String> operands) {
+    int apart = 0;
+    for (int i = 0; i < operands.size(); i++) {
+      String joined = AttentionPattern.joined(editor, operands.get(i));
+      if (joined == null) {
+        apart |= 1 << i;
+      } else {
+        operands.set(i, joined);
+      }
+    }
+    return apart;
   }
 
   /** Emits the attention and all but the last node that brings its result into the root's shape. */
