@@ -4,6 +4,7 @@ import static dev.quern.graph.Operator.Types.ANY;
 import static dev.quern.graph.Operator.Types.BOOL;
 import static dev.quern.graph.Operator.Types.BYTE;
 import static dev.quern.graph.Operator.Types.INDEX;
+import static dev.quern.graph.Operator.Types.INTEGER;
 import static dev.quern.graph.Operator.Types.NUMBER;
 import static dev.quern.graph.Operator.Types.REAL;
 
@@ -65,7 +66,7 @@ final class CoreOperators {
 
     table.row("DynamicQuantizeLinear", REAL, 1, 1, QuantRules::dynamicQuantizeLinear);
     table.row("QuantizeLinear", REAL, 2, 3, QuantRules::quantizeLinear);
-    table.row("DequantizeLinear", BYTE, 2, 3, QuantRules::dequantizeLinear);
+    table.row("DequantizeLinear", INTEGER, 2, 3, QuantRules::dequantizeLinear);
     table.row("MatMulInteger", BYTE, 2, 4, QuantRules::matMulInteger);
     table.row("QLinearMatMul", BYTE, 8, 8, QuantRules::qLinearMatMul);
 

@@ -26,7 +26,11 @@ public final class QuantRules {
     return type == DataType.UINT8 || type == DataType.INT8;
   }
 
-  // --- between f32 and 8 bits ---
+  private static boolean isNarrow(DataType type) {
+    return isByte(type) || type == DataType.UINT16 || type == DataType.INT16;
+  }
+
+  // --- between f32 and few bits ---
 
   /** Three outputs become three nodes, {@code part} 0 to 2: numbers, scale, zero point. */
   static void dynamicQuantizeLinear(Site s) {
@@ -50,8 +54,8 @@ public final class QuantRules {
 
   static void quantizeLinear(Site s) {
     DataType type = s.has(2) ? s.type(2) : DataType.ofCode(s.integer("output_dtype", 2));
-    if (!isByte(type) || s.type(1) != F32) {
-      throw Site.unsupported("it makes " + type.label() + " of f32", "use u8 or i8");
+    if (!isNarrow(type) || s.type(1) != F32) {
+      throw Site.unsupported("it makes " + type.label() + " of f32", "use u8, i8, u16 or i16");
     }
     Layout layout = new Layout(s);
     List<String> operands = new ArrayList<>(layout.operands(3));
@@ -65,10 +69,12 @@ public final class QuantRules {
     return p.build();
   }
 
-  /** Appends a cast of a whole f32 to 8 bits, the nearest of them where it does not fit. */
+  /** Appends a cast of a whole f32 to 8 or 16 bits, the nearest of them where it does not fit. */
   static void saturate(ProgramBuilder p, int whole, DataType type) {
-    int least = p.constant(F32, type == DataType.UINT8 ? 0 : -128);
-    int most = p.constant(F32, type == DataType.UINT8 ? 255 : 127);
+    boolean signed = type == DataType.INT8 || type == DataType.INT16;
+    double count = isByte(type) ? 256 : 65536;
+    int least = p.constant(F32, signed ? -count / 2 : 0);
+    int most = p.constant(F32, signed ? count / 2 - 1 : count - 1);
     p.typed(CAST, type, p.op(MIN, p.op(MAX, whole, least), most));
   }
 

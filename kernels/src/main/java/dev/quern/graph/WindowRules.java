@@ -5,6 +5,7 @@ import static dev.quern.graph.ElementwiseOp.CAST;
 import static dev.quern.graph.ElementwiseOp.DIV;
 import static dev.quern.graph.ElementwiseOp.MUL;
 import static dev.quern.graph.ElementwiseOp.ROUND;
+import static dev.quern.graph.ElementwiseOp.SUB;
 
 import dev.quern.onnx.DataType;
 import java.util.ArrayList;
@@ -179,11 +180,58 @@ final class WindowRules {
   /** Sums of products of u8 or i8 less their zero points. */
   static void convInteger(Site s) {
     Compose c = new Compose(s);
-    c.output(0, integers(s, c, 1, s.has(2) ? 2 : -1, s.has(3) ? 3 : -1));
+    int imageZero = s.has(2) ? 2 : -1;
+    int weightsZero = s.has(3) ? 3 : -1;
+    Value sums = sums(s, c, 1, imageZero, weightsZero);
+    if (sums == null) {
+      c.output(0, integers(s, c, 1, imageZero, weightsZero));
+      return;
+    }
+    ElementwiseProgram cast =
+        ElementwiseProgram.single(CAST, DataType.INT32, List.of(DataType.FLOAT));
+    Map<String, Attribute> attributes =
+        Map.of("program", new Attribute.Program(cast), "whole", new Attribute.Int(1));
+    c.output(
+        0,
+        c.node(Node.QUERN, "Elementwise", List.of(sums), attributes, DataType.INT32, sums.shape()));
+  }
+
+  /**
+   * The sums of a convolution of an image or a line with constant weights, as whole numbers in f32,
+   * whose kernels are fast; absent zero points are 0. Sums of more than 258 products may lose what
+   * f32 does not hold, half a unit in 2²⁴; null for other operands.
+   */
+  private static Value sums(Site s, Compose c, int weights, int imageZero, int weightsZero) {
+    int rank = s.shape(0).rank();
+    boolean fits =
+        QuantRules.isByte(s.type(weights))
+            && (rank == 3 || rank == 4)
+            && s.constant(weights).isPresent()
+            && s.shape(weights).rank() == rank;
+    if (!fits) {
+      return null;
+    }
+    Value image = c.cast(c.input(0), DataType.FLOAT);
+    if (imageZero >= 0) {
+      Value zero = c.reshape(c.input(imageZero), Shape.SCALAR);
+      image = c.apply(SUB, image, c.cast(zero, DataType.FLOAT));
+    }
+    List<Value> operands = new ArrayList<>();
+    operands.add(c.input(weights));
+    operands.add(c.constant(Constants.scalar("", DataType.FLOAT, 1)));
+    if (weightsZero >= 0) {
+      Value zero = c.input(weightsZero);
+      List<Dim> dims = new ArrayList<>(Collections.nCopies(rank, Dim.ONE));
+      dims.set(0, zero.shape().size());
+      operands.add(c.reshape(zero, zero.shape().size().is(1) ? Shape.SCALAR : new Shape(dims)));
+    }
+    Value numbers =
+        c.node(Node.QUERN, "Dequantize", operands, Map.of(), DataType.FLOAT, s.shape(weights));
+    return s.child("Conv", List.of(image, numbers), s.attributes(), ImageRules::conv);
   }
 
   /** The sums of a convolution of whole numbers; zero points that are absent are 0. */
-  static Value integers(Site s, Compose c, int weights, int imageZero, int weightsZero) {
+  private static Value integers(Site s, Compose c, int weights, int imageZero, int weightsZero) {
     if (!QuantRules.isByte(s.type(weights))) {
       throw Site.unsupported("its weights are " + s.type(weights).label(), "use u8 or i8");
     }
@@ -204,20 +252,24 @@ final class WindowRules {
     if (!QuantRules.isByte(type) || s.shape(0).rank() < 3) {
       throw Site.unsupported("it makes " + type.label() + " of " + s.shape(0), "use u8 or i8");
     }
-    Value sums = integers(s, c, 3, 2, 5);
+    Value sums = sums(s, c, 3, 2, 5);
+    if (sums == null) {
+      sums = c.cast(integers(s, c, 3, 2, 5), DataType.FLOAT);
+    }
     List<Dim> column = new ArrayList<>(List.of(sums.shape().dim(1)));
     for (int i = 2; i < sums.shape().rank(); i++) {
       column.add(Dim.ONE);
     }
     Shape channels = new Shape(column);
     if (s.has(8)) {
-      sums = c.apply(ADD, sums, c.reshape(c.input(8), channels));
+      Value bias = c.cast(c.input(8), DataType.FLOAT);
+      sums = c.apply(ADD, sums, c.reshape(bias, channels));
     }
     ProgramBuilder p =
         new ProgramBuilder(
-            List.of(DataType.INT32, DataType.FLOAT, DataType.FLOAT, DataType.FLOAT, type));
+            List.of(DataType.FLOAT, DataType.FLOAT, DataType.FLOAT, DataType.FLOAT, type));
     int factor = p.op(DIV, p.op(MUL, 1, 2), 3);
-    int whole = p.op(ROUND, p.op(MUL, p.typed(CAST, DataType.FLOAT, 0), factor));
+    int whole = p.op(ROUND, p.op(MUL, 0, factor));
     QuantRules.saturate(p, p.op(ADD, whole, p.typed(CAST, DataType.FLOAT, 4)), type);
     Value weights = c.input(4);
     boolean one = weights.shape().size().is(1);

@@ -198,7 +198,7 @@ public final class OnnxReader {
     }
     return new OnnxGraph(
         name,
-        List.copyOf(nodes),
+        List.copyOf(NodeOrder.topological(nodes)),
         List.copyOf(initializers),
         List.copyOf(inputs),
         List.copyOf(outputs));

@@ -742,6 +742,10 @@ class OperatorTest {
     Tensor bytes = whole(i8, -128, -1, 0, 1, 127);
     add("i8", 13, "DequantizeLinear", List.of(bytes, scalar(0.3f), bytes(i8, scalar, -7)));
     add("u8", 13, "DequantizeLinear", List.of(whole(u8, 0, 128, 255), scalar(0.3f)));
+    Tensor bias = Tensor.of(new int[] {-70000, 0, 3, 123456789}, 4);
+    TensorProto each = ModelBuilder.tensor(new float[] {0.1f, 0.03f, 0.5f, 1e-4f}, 4);
+    add("i32", 13, "DequantizeLinear", List.of(bias, each), "axis", 0);
+    add("i32 alike", 10, "DequantizeLinear", List.of(bias, scalar(0.3f)));
     Tensor cube = whole(u8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 250, 251, 252).reshaped(2, 3, 2);
     TensorProto points = bytes(u8, new long[] {3}, 0, 128, 255);
     add("axis", 13, "DequantizeLinear", List.of(cube, three, points), "axis", -2);

@@ -88,7 +88,7 @@ class QuantisedTest {
   }
 
   /** Runs a model in ONNX Runtime, in the scalar reference, and planned and optimised in V8. */
-  private static Graph agree(ModelBuilder model, Map<String, Tensor> inputs, double tolerance) {
+  static Graph agree(ModelBuilder model, Map<String, Tensor> inputs, double tolerance) {
     return agree(model, exact(model.build()), inputs, tolerance);
   }
 
@@ -122,7 +122,7 @@ class QuantisedTest {
     return graph;
   }
 
-  private static TensorProto bytes(long seed, DataType type, long... dims) {
+  static TensorProto bytes(long seed, DataType type, long... dims) {
     int size = 1;
     for (long dim : dims) {
       size *= (int) dim;

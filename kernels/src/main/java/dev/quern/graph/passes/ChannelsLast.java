@@ -13,9 +13,9 @@ import java.util.Map;
 
 /**
  * Moves the transposes that bring channels back to the front, behind convolutions and pools, down
- * through element-wise nodes, concatenations, reductions, pads, slices and reshapes of the axes
- * behind the channels, until they meet the transposes before the next convolutions, or those of who
- * multiplies pixels, and cancel.
+ * through element-wise nodes, dynamic quantisation, concatenations, reductions, pads, slices and
+ * reshapes of the axes behind the channels, until they meet the transposes before the next
+ * convolutions, or those of who multiplies pixels, and cancel.
  */
 final class ChannelsLast {
   private final Editor editor;
@@ -41,6 +41,9 @@ final class ChannelsLast {
   private boolean sink(Node node) {
     if (node.isQuern("Elementwise")) {
       return elementwise(node);
+    }
+    if (node.isQuern("DynamicQuantize")) {
+      return quantise(node);
     }
     if (!node.domain().isEmpty()) {
       return false;
@@ -231,6 +234,20 @@ final class ChannelsLast {
       write(node, List.of(before), node.attributes());
     }
     return fits;
+  }
+
+  /** Numbers of 8 bits go where those were that they are made of; their range has no order. */
+  private boolean quantise(Node node) {
+    String before = before(node.inputs().getFirst());
+    if (before == null) {
+      return false;
+    }
+    if (node.integer("part", 0) == 0) {
+      write(node, List.of(before), node.attributes());
+    } else {
+      editor.emit(node.withInputs(List.of(before)));
+    }
+    return true;
   }
 
   /** Pad and Slice have one or two numbers for each axis. */

@@ -29,8 +29,9 @@ final class FoldConstants {
     long made = 0;
     for (Node node : editor.source()) {
       Constant part = editor.isOutput(node.output()) ? null : part(editor, node);
-      if (part != null) {
-        editor.constant(part);
+      Dequantised weights = editor.isOutput(node.output()) ? null : Dequantised.of(editor, node);
+      if (part != null || weights != null) {
+        editor.constant(part != null ? part : weights.constant(node.output()));
         continue;
       }
       // Weights of f16 that no product takes as they are: twice the bytes of the file at most.

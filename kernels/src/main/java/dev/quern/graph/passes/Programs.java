@@ -119,7 +119,7 @@ final class Programs {
       }
     }
     int result = append(builder, consumer.program, outer);
-    return new Bound(operands, builder.build(result));
+    return new Bound(operands, WholeNumbers.kept(builder.build(result)));
   }
 
   /** The same program with one of its operands as the first, and each operand once. */

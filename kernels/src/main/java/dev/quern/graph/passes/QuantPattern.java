@@ -11,6 +11,7 @@ import dev.quern.graph.QuantRules;
 import dev.quern.graph.passes.Programs.Operand;
 import dev.quern.graph.passes.Programs.Simple;
 import dev.quern.onnx.DataType;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,7 +26,8 @@ import java.util.Map;
  * </pre>
  *
  * become one product that keeps W as it is. Other dequantisation becomes element-wise programs, so
- * that these fuse.
+ * that these fuse, but for that of constants, which are folded. Rows of a table are looked up
+ * before they are dequantised.
  */
 final class QuantPattern {
   private final Editor editor;
@@ -46,12 +48,22 @@ final class QuantPattern {
 
   private Node match(Node node) {
     if (node.isQuern("Dequantize")) {
+      if (Dequantised.of(editor, node) != null && !editor.isOutput(node.output())) {
+        return null;
+      }
       DataType type = editor.type(node.inputs().getFirst());
       Attribute program = new Attribute.Program(QuantRules.dequantize(type, node.has(2)));
       return replaced(node, "Elementwise", node.inputs(), Map.of("program", program));
     }
     if (node.isQuern("MatMul") && node.inputs().size() == 2) {
       return weightOnly(node);
+    }
+    if (node.isOnnx("Gather")) {
+      return lookedUp(node);
+    }
+    Simple cast = Programs.simple(node, CAST);
+    if (cast != null && editor.type(node.output()) == DataType.FLOAT) {
+      return unrounded(node, cast.left().value());
     }
     Simple product = Programs.simple(node, MUL);
     if (product == null || product.left().isNumber() || product.right().isNumber()) {
@@ -91,6 +103,47 @@ final class QuantPattern {
         "MatMul",
         List.of(node.inputs().get(0), weights.inputs().get(0), scale, zero),
         attributes);
+  }
+
+  /**
+   * Rows of a table of bytes with one scale, dequantised behind the look-up; null if it is none.
+   */
+  private Node lookedUp(Node node) {
+    Node table = source(node.inputs().get(0));
+    boolean fits =
+        table != null
+            && table.isQuern("Dequantize")
+            && editor.constant(table.inputs().get(0)) != null
+            && editor.shape(table.inputs().get(1)).size().is(1)
+            && (!table.has(2) || editor.shape(table.inputs().get(2)).size().is(1));
+    if (!fits) {
+      return null;
+    }
+    DataType type = editor.type(table.inputs().get(0));
+    String rows = editor.fresh(node.output());
+    List<String> operands = new ArrayList<>(table.inputs());
+    operands.set(0, rows);
+    Node bytes =
+        node.withInputs(List.of(table.inputs().get(0), node.inputs().get(1))).withOutput(rows);
+    editor.emit(bytes, type, editor.shape(node.output()));
+    Attribute program = new Attribute.Program(QuantRules.dequantize(type, table.has(2)));
+    return replaced(node, "Elementwise", operands, Map.of("program", program));
+  }
+
+  /**
+   * Sums that became i32 and f32 again: those of a convolution of bytes are whole numbers in f32
+   * all the time.
+   *
+   * @see dev.quern.graph.WindowRules
+   */
+  private Node unrounded(Node node, String value) {
+    Node sums = editor.definition(value);
+    boolean whole = sums != null && sums.integer("whole", 0) != 0;
+    if (!whole) {
+      return null;
+    }
+    return new Node(
+        node.name(), "", "Reshape", List.of(sums.inputs().getFirst()), node.outputs(), Map.of());
   }
 
   /** The node of the graph before this pass: those that were emitted may have been rewritten. */
