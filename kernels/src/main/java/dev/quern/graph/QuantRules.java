@@ -95,6 +95,12 @@ public final class QuantRules {
     }
   }
 
+  /** Attributes of an element-wise node that makes i32 of an f32 that is whole. */
+  public static Map<String, Attribute> toWhole() {
+    ElementwiseProgram cast = ElementwiseProgram.single(CAST, DataType.INT32, List.of(F32));
+    return Map.of("program", new Attribute.Program(cast), "whole", new Attribute.Int(1));
+  }
+
   /**
    * {@code (x - zero) · scale} for numbers of a type; the zero point is the third input if there is
    * one.

@@ -187,13 +187,15 @@ final class WindowRules {
       c.output(0, integers(s, c, 1, imageZero, weightsZero));
       return;
     }
-    ElementwiseProgram cast =
-        ElementwiseProgram.single(CAST, DataType.INT32, List.of(DataType.FLOAT));
-    Map<String, Attribute> attributes =
-        Map.of("program", new Attribute.Program(cast), "whole", new Attribute.Int(1));
     c.output(
         0,
-        c.node(Node.QUERN, "Elementwise", List.of(sums), attributes, DataType.INT32, sums.shape()));
+        c.node(
+            Node.QUERN,
+            "Elementwise",
+            List.of(sums),
+            QuantRules.toWhole(),
+            DataType.INT32,
+            sums.shape()));
   }
 
   /**

@@ -174,6 +174,21 @@ class QuantisedImageTest {
     assertThat(operators(graph)).contains("quern.Conv").doesNotContain("host.ConvInteger");
   }
 
+  /** QLinearMatMul, with weights that are rounded by columns. */
+  @Test
+  void productsFromBytesToBytesAgree() {
+    ModelBuilder model = new ModelBuilder(13).input("x", U8, "2", "5", "24");
+    model.constant("xs", new long[0], 1f / 64).constant("xz", zero(U8, 7));
+    model.constant("w", QuantisedTest.bytes(4, I8, 24, 9));
+    model.constant("ws", scales(9, 1f / 64)).constant("wz", ModelBuilder.raw(I8, new byte[9], 9));
+    model.constant("ys", new long[0], 0.5f).constant("yz", zero(U8, 100));
+    List<String> inputs = List.of("x", "xs", "xz", "w", "ws", "wz", "ys", "yz");
+    model.node("QLinearMatMul", inputs, List.of("y")).output("y", U8);
+    Graph graph = QuantisedTest.agree(model, Map.of("x", bytes(2, 5, 24)), 0);
+    assertThat(operators(graph))
+        .containsExactly("quern.Elementwise", "quern.MatMul", "quern.Elementwise");
+  }
+
   private static Tensor bytes(long... dims) {
     byte[] data = QuantisedTest.bytes(9, U8, dims).getRawData().toByteArray();
     return Tensor.of(U8, data, dims);

@@ -2,15 +2,21 @@ package dev.quern.graph.passes;
 
 import static dev.quern.graph.ElementwiseOp.CAST;
 import static dev.quern.graph.ElementwiseOp.MUL;
+import static dev.quern.graph.ElementwiseOp.SUB;
 
 import dev.quern.graph.Attribute;
 import dev.quern.graph.Constant;
+import dev.quern.graph.ElementwiseProgram;
 import dev.quern.graph.Graph;
 import dev.quern.graph.Node;
+import dev.quern.graph.ProgramBuilder;
 import dev.quern.graph.QuantRules;
+import dev.quern.graph.Shape;
 import dev.quern.graph.passes.Programs.Operand;
 import dev.quern.graph.passes.Programs.Simple;
+import dev.quern.onnx.Bytes;
 import dev.quern.onnx.DataType;
+import dev.quern.reference.Tensor;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -61,9 +67,12 @@ final class QuantPattern {
     if (node.isOnnx("Gather")) {
       return lookedUp(node);
     }
-    Simple cast = Programs.simple(node, CAST);
-    if (cast != null && editor.type(node.output()) == DataType.FLOAT) {
-      return unrounded(node, cast.left().value());
+    if (node.isQuern("MatMulInteger") && part(node.inputs().getFirst(), 0) == null) {
+      return sums(node);
+    }
+    Node unrounded = node.isQuern("Elementwise") ? unrounded(node) : null;
+    if (unrounded != null) {
+      return unrounded;
     }
     Simple product = Programs.simple(node, MUL);
     if (product == null || product.left().isNumber() || product.right().isNumber()) {
@@ -131,19 +140,105 @@ final class QuantPattern {
   }
 
   /**
-   * Sums that became i32 and f32 again: those of a convolution of bytes are whole numbers in f32
-   * all the time.
-   *
-   * @see dev.quern.graph.WindowRules
+   * A product of bytes with constant weights as one of f32, whose sums are whole numbers; those of
+   * more than 258 products may lose what f32 does not hold, half a unit in 2²⁴. Null for others.
    */
-  private Node unrounded(Node node, String value) {
-    Node sums = editor.definition(value);
-    boolean whole = sums != null && sums.integer("whole", 0) != 0;
-    if (!whole) {
+  private Node sums(Node node) {
+    String zero = node.has(3) ? node.inputs().get(3) : "";
+    if (!fits(node.inputs().get(1), "", zero, false)) {
       return null;
     }
-    return new Node(
-        node.name(), "", "Reshape", List.of(sums.inputs().getFirst()), node.outputs(), Map.of());
+    String left = node.inputs().get(0);
+    DataType type = editor.type(left);
+    boolean shifted = node.has(2);
+    ProgramBuilder p = new ProgramBuilder(shifted ? List.of(type, type) : List.of(type));
+    int number = p.typed(CAST, DataType.FLOAT, 0);
+    if (shifted) {
+      p.op(SUB, number, p.typed(CAST, DataType.FLOAT, 1));
+    }
+    String numbers = editor.fresh(left);
+    List<String> operands = shifted ? List.of(left, node.inputs().get(2)) : List.of(left);
+    editor.emit(
+        new Node(
+            node.name(),
+            Node.QUERN,
+            "Elementwise",
+            operands,
+            List.of(numbers),
+            Map.of("program", new Attribute.Program(p.build()))),
+        DataType.FLOAT,
+        editor.shape(left));
+    byte[] one = Tensor.of(new float[] {1}).toBytes();
+    Constant scale = new Constant(editor.fresh("one"), DataType.FLOAT, Shape.SCALAR, Bytes.of(one));
+    String bytes = node.inputs().get(1);
+    String weights = editor.fresh(bytes);
+    List<String> parts = new ArrayList<>(List.of(bytes, editor.constant(scale)));
+    if (!zero.isEmpty()) {
+      parts.add(zero);
+    }
+    editor.emit(
+        new Node(weights, Node.QUERN, "Dequantize", parts, List.of(weights), Map.of()),
+        DataType.FLOAT,
+        editor.shape(bytes));
+    String product = editor.fresh(node.output());
+    editor.emit(
+        new Node(
+            node.name(),
+            Node.QUERN,
+            "MatMul",
+            List.of(numbers, weights),
+            List.of(product),
+            Map.of()),
+        DataType.FLOAT,
+        editor.shape(node.output()));
+    return replaced(node, "Elementwise", List.of(product), QuantRules.toWhole());
+  }
+
+  /**
+   * A program on sums that became i32, and makes f32 of them again: those of a convolution or
+   * product of bytes are whole numbers in f32 all the time. Null for other programs.
+   */
+  private Node unrounded(Node node) {
+    ElementwiseProgram program = node.program("program");
+    int count = node.inputs().size();
+    List<String> inputs = new ArrayList<>(node.inputs());
+    List<DataType> types = new ArrayList<>(program.inputs());
+    for (int i = 0; i < count; i++) {
+      Node sums = editor.definition(inputs.get(i));
+      if (sums != null && sums.integer("whole", 0) != 0) {
+        inputs.set(i, sums.inputs().getFirst());
+        types.set(i, DataType.FLOAT);
+      }
+    }
+    if (inputs.equals(node.inputs())) {
+      return null;
+    }
+    ProgramBuilder p = new ProgramBuilder(types);
+    int[] registers = new int[program.registers()];
+    for (int i = 0; i < count; i++) {
+      registers[i] = i;
+    }
+    int next = count;
+    for (ElementwiseProgram.Instruction step : program.instructions()) {
+      List<Integer> operands = new ArrayList<>();
+      boolean whole = false;
+      for (int operand : step.operands()) {
+        operands.add(registers[operand]);
+        whole |= operand < count && types.get(operand) != program.type(operand);
+      }
+      if (whole && (step.op() != CAST || step.type() != DataType.FLOAT)) {
+        return null;
+      }
+      registers[next++] =
+          whole ? operands.getFirst() : p.append(step.op(), step.type(), operands, step.number());
+    }
+    int result = registers[next - 1];
+    if (result < count) {
+      return new Node(
+          node.name(), "", "Reshape", List.of(inputs.get(result)), node.outputs(), Map.of());
+    }
+    Attribute attribute = new Attribute.Program(p.build(result));
+    return replaced(node, "Elementwise", inputs, Map.of("program", attribute));
   }
 
   /** The node of the graph before this pass: those that were emitted may have been rewritten. */
