@@ -21,6 +21,7 @@ final class ExtendedOperators {
     indices(t);
     images(t);
     signals(t);
+    random(t);
     layers(t);
     wider(t);
     transformers(t);
@@ -253,6 +254,14 @@ final class ExtendedOperators {
     t.row("HammingWindow", INDEX, 1, 1, s -> SignalRules.window(s, 25 / 46.0, -21 / 46.0, 0));
     t.row("BlackmanWindow", INDEX, 1, 1, s -> SignalRules.window(s, 0.42, -0.5, 0.08));
     t.row("MelWeightMatrix", INDEX, 5, 5, SignalRules::melWeights);
+  }
+
+  private static void random(Operators.Table t) {
+    t.row("RandomUniform", ANY, 0, 0, RandomRules::uniform);
+    t.row("RandomUniformLike", ANY, 1, 1, RandomRules::uniform);
+    t.row("RandomNormal", ANY, 0, 0, RandomRules::normal);
+    t.row("RandomNormalLike", ANY, 1, 1, RandomRules::normal);
+    t.row("Bernoulli", REAL, 1, 1, RandomRules::bernoulli);
   }
 
   private static void layers(Operators.Table t) {

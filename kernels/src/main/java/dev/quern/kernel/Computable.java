@@ -48,7 +48,7 @@ public final class Computable {
       case EQUAL -> true;
       case ADD, SUB, MUL, DIV, MIN, MAX, NEG, ABS, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, FMOD ->
           type != DataType.BOOL;
-      case MOD -> type.isInteger();
+      case MOD, BIT_AND, BIT_OR, BIT_XOR, BIT_NOT -> type.isInteger();
       case SHIFT_LEFT, SHIFT_RIGHT -> type == DataType.UINT32;
       case SIGN, RELU -> type == DataType.FLOAT || type.isInteger();
       case SQRT, FLOOR, CEIL, ROUND, POW -> type.isFloating();

@@ -78,6 +78,13 @@ final class ScalarCode {
       case ADD -> code.op(wide ? I64_ADD : I32_ADD);
       case SUB -> code.op(wide ? I64_SUB : I32_SUB);
       case MUL -> code.op(wide ? I64_MUL : I32_MUL);
+      case BIT_AND -> code.op(wide ? I64_AND : I32_AND);
+      case BIT_OR -> code.op(wide ? I64_OR : I32_OR);
+      case BIT_XOR -> code.op(wide ? I64_XOR : I32_XOR);
+      case BIT_NOT -> {
+        number(code, wide, -1);
+        code.op(wide ? I64_XOR : I32_XOR);
+      }
       case SHIFT_LEFT, SHIFT_RIGHT -> {
         code.op(op == ElementwiseOp.SHIFT_LEFT ? I32_SHL : I32_SHR_U).i32(0);
         code.get(operands.get(1)).i32(32).op(I32_LT_U, SELECT);

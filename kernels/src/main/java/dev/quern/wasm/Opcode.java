@@ -107,6 +107,7 @@ public enum Opcode {
   I64_REM_S(0, 0x81, NONE, "ll:l"),
   I64_REM_U(0, 0x82, NONE, "ll:l"),
   I64_AND(0, 0x83, NONE, "ll:l"),
+  I64_OR(0, 0x84, NONE, "ll:l"),
   I64_XOR(0, 0x85, NONE, "ll:l"),
   I64_SHL(0, 0x86, NONE, "ll:l"),
   I64_SHR_S(0, 0x87, NONE, "ll:l"),

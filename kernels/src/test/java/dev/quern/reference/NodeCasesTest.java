@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.quern.graph.Graph;
 import dev.quern.graph.GraphImporter;
+import dev.quern.graph.RandomRules;
 import dev.quern.graph.Verifier;
 import dev.quern.graph.passes.Passes;
 import dev.quern.onnx.Bytes;
@@ -36,7 +37,7 @@ import org.junit.jupiter.api.Test;
  */
 class NodeCasesTest {
   /** Cases that pass; rises as operators are added. */
-  private static final int FLOOR = 867;
+  private static final int FLOOR = 873;
 
   static final Path FOLDER =
       Path.of(System.getProperty("quern.node.cases", "/usr/share/libonnx-testdata/data/node"));
@@ -234,7 +235,7 @@ class NodeCasesTest {
     List<Tensor> results = new ArrayList<>(Interpreter.run(graph, feeds).values());
     assertThat(results).hasSizeGreaterThanOrEqualTo(outputs.size());
     for (int i = 0; i < outputs.size(); i++) {
-      compare(results.get(i), tensor(outputs.get(i), results.get(i).type()));
+      compare(model, results.get(i), tensor(outputs.get(i), results.get(i).type()));
     }
   }
 
@@ -244,9 +245,13 @@ class NodeCasesTest {
     return Tensor.fromBytes(half ? wanted : tensor.type(), tensor.data(), tensor.dims());
   }
 
-  static void compare(Tensor actual, Tensor expected) {
+  /** Of random numbers, which no two engines draw alike, type and shape alone. */
+  static void compare(OnnxModel model, Tensor actual, Tensor expected) {
     assertThat(actual.type()).isEqualTo(expected.type());
     assertThat(actual.dims()).isEqualTo(expected.dims());
+    if (RandomRules.draws(model.graph())) {
+      return;
+    }
     double relative = expected.type() == DataType.BFLOAT16 ? RELATIVE_BF16 : RELATIVE;
     for (int i = 0; i < expected.size(); i++) {
       if (!expected.type().isFloating()) {

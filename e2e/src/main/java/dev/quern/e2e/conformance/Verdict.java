@@ -3,6 +3,7 @@ package dev.quern.e2e.conformance;
 import dev.quern.e2e.browser.BrowserException;
 import dev.quern.e2e.conformance.Case.DataSet;
 import dev.quern.e2e.data.TensorData;
+import dev.quern.graph.RandomRules;
 import dev.quern.onnx.DataType;
 import dev.quern.onnx.ModelException;
 import dev.quern.onnx.OnnxModel;
@@ -61,7 +62,7 @@ record Verdict(
         return new Verdict(one.name(), operators, Status.UNSUPPORTED, misfit.get());
       }
       Subject.Answer answer = subject.run(one, model, sets);
-      Optional<String> problem = judge(sets, answer.outputs());
+      Optional<String> problem = judge(model, sets, answer.outputs());
       if (problem.isPresent()) {
         return new Verdict(one.name(), operators, Status.FAILED, problem.get());
       }
@@ -87,14 +88,16 @@ record Verdict(
         .allMatch(tensor -> GPU_TYPES.contains(tensor.type()));
   }
 
-  private static Optional<String> judge(List<DataSet> sets, List<Map<String, TensorData>> results) {
+  private static Optional<String> judge(
+      OnnxModel model, List<DataSet> sets, List<Map<String, TensorData>> results) {
+    boolean random = RandomRules.draws(model.graph());
     for (int i = 0; i < sets.size(); i++) {
       for (Map.Entry<String, TensorData> expected : sets.get(i).outputs().entrySet()) {
         TensorData actual = results.get(i).get(expected.getKey());
         Optional<String> problem =
             actual == null
                 ? Optional.of("it is missing")
-                : Tolerance.compare(expected.getValue(), actual);
+                : Tolerance.compare(expected.getValue(), actual, random);
         if (problem.isPresent()) {
           return Optional.of(
               sets.get(i).name() + ", output '" + expected.getKey() + "': " + problem.get());
