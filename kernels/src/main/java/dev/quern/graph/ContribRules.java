@@ -145,18 +145,53 @@ final class ContribRules {
   // Products.
 
   static void fusedMatMul(Site s) {
-    if (s.integer("transBatchA", 0) != 0 || s.integer("transBatchB", 0) != 0) {
-      throw Site.unsupported("it transposes batches", "use Transpose");
-    }
     Compose c = new Compose(s);
-    Value a = s.integer("transA", 0) != 0 ? swapped(c, c.input(0)) : c.input(0);
-    Value b = s.integer("transB", 0) != 0 ? swapped(c, c.input(1)) : c.input(1);
+    Value a = side(s, c, 0, "A");
+    Value b = side(s, c, 1, "B");
     if (a.shape().rank() < 2 || b.shape().rank() < 2) {
       throw Site.unsupported("an operand is a vector", "use MatMul");
     }
     Value product = c.matMul(a, b);
     double alpha = (float) s.real("alpha", 1);
     c.output(0, alpha == 1 ? product : c.apply(MUL, product, alpha));
+  }
+
+  /**
+   * An operand in the order that the attributes say: with the last two axes exchanged, or with the
+   * first one behind those of the batch, as a row or as a column.
+   */
+  private static Value side(Site s, Compose c, int input, String name) {
+    Value x = c.input(input);
+    boolean turned = s.integer("trans" + name, 0) != 0;
+    int rank = x.shape().rank();
+    if (s.integer("transBatch" + name, 0) == 0 || rank < 3) {
+      return turned ? swapped(c, x) : x;
+    }
+    long[] perm = new long[rank];
+    for (int i = 0; i < rank - 2; i++) {
+      perm[i] = i + 1L;
+    }
+    perm[rank - 2] = turned ? rank - 1 : 0;
+    perm[rank - 1] = turned ? 0 : rank - 1;
+    return c.transpose(x, perm);
+  }
+
+  /** {@code activation(alpha·A·B + beta·C)}. */
+  static void fusedGemm(Site s) {
+    Compose c = new Compose(s);
+    List<Value> operands = new ArrayList<>(List.of(c.input(0), c.input(1)));
+    if (s.has(2)) {
+      operands.add(c.input(2));
+    }
+    Value result = s.child("Gemm", operands, s.attributes(), MathRules::gemm);
+    List<Double> numbers = new ArrayList<>();
+    for (String name : List.of("activation_alpha", "activation_beta")) {
+      double number = s.real(name, Double.NaN);
+      if (!Double.isNaN(number)) {
+        numbers.add(number);
+      }
+    }
+    c.output(0, activated(s, result, numbers));
   }
 
   /** The last two axes in the other order. */
@@ -180,12 +215,14 @@ final class ContribRules {
     if (s.has(3)) {
       result = c.apply(ADD, result, c.input(3));
     }
-    c.output(0, activated(s, result));
+    c.output(0, activated(s, result, s.reals("activation_params").orElse(List.of())));
   }
 
-  private static Value activated(Site s, Value x) {
+  /**
+   * @param numbers of the activation, in the order of its attributes
+   */
+  private static Value activated(Site s, Value x, List<Double> numbers) {
     String name = s.text("activation", "");
-    List<Double> numbers = s.reals("activation_params").orElse(List.of());
     Map<String, OnnxAttribute> attributes = new LinkedHashMap<>();
     Operator.Rule rule =
         switch (name) {

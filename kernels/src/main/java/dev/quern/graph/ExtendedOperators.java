@@ -56,6 +56,7 @@ final class ExtendedOperators {
         1,
         s -> ActivationRules.swish(s, (float) s.real("alpha", 1.702f)));
     t.row(MS + "FusedMatMul", REAL, 2, 2, ContribRules::fusedMatMul);
+    t.row(MS + "FusedGemm", REAL, 2, 3, ContribRules::fusedGemm);
     t.row(MS + "FusedConv", REAL, 2, 4, ContribRules::fusedConv);
   }
 

@@ -163,6 +163,41 @@ class ContribOperatorTest {
         "alpha",
         0.25f);
     add("plain", MS + "FusedMatMul", 1, List.of(f32(2, 3, 5), f32(5, 4)));
+    Object[] both = {"transBatchA", 1L, "transBatchB", 1L};
+    add("batches", MS + "FusedMatMul", 1, List.of(f32(3, 2, 5), f32(5, 2, 4)), both);
+    add("more", MS + "FusedMatMul", 1, List.of(f32(3, 2, 6, 5), f32(5, 2, 6, 4)), both);
+    add(
+        "batches and turned",
+        MS + "FusedMatMul",
+        1,
+        List.of(f32(5, 2, 6, 3), f32(4, 2, 6, 5)),
+        "transBatchA",
+        1L,
+        "transBatchB",
+        1L,
+        "transA",
+        1L,
+        "transB",
+        1L);
+    Object[] left = {"transBatchA", 1L};
+    add("left batches", MS + "FusedMatMul", 1, List.of(f32(3, 2, 5), f32(2, 5, 4)), left);
+    for (String activation : List.of("Relu", "Tanh", "Sigmoid")) {
+      add(
+          activation,
+          MS + "FusedGemm",
+          1,
+          List.of(f32(4, 6), weights(3, 6), weights(3)),
+          "activation",
+          activation,
+          "transB",
+          1L,
+          "alpha",
+          0.5f,
+          "beta",
+          2f);
+    }
+    Object[] leaky = {"activation", "LeakyRelu", "activation_alpha", 0.3f, "transA", 1L};
+    add("leaky", MS + "FusedGemm", 1, List.of(f32(6, 4), weights(6, 3)), leaky);
     TensorProto weights = weights(4, 3, 3, 3);
     for (String activation : List.of("Relu", "Tanh", "Sigmoid")) {
       add(
