@@ -24,14 +24,18 @@ import java.util.Map;
  * number, or added by window through two reshapes.
  *
  * @param product of queries and keys
- * @param mask what is added; empty if nothing is
+ * @param masks what is added
  * @param windows null, or what is added by window, {@code [1, windows, heads, s, s]}
  * @param images of which each has so many windows
  * @param seen null, or the node that says where scores are kept and where they become a number
  */
-record Scores(Node product, String mask, String windows, Dim images, double scale, Simple seen) {
+record Scores(
+    Node product, List<String> masks, String windows, Dim images, double scale, Simple seen) {
   /** Scores that become a number no greater than this have no share. */
   private static final double LOW = -1e4;
+
+  /** What is added to scores at most: distances, padding, an order. */
+  private static final int MOST_MASKS = 4;
 
   private static final ElementwiseProgram IS_NAN = isNaN();
 
@@ -40,29 +44,30 @@ record Scores(Node product, String mask, String windows, Dim images, double scal
     Shape shape = editor.shape(value);
     Windowed windowed = windowed(editor, value);
     String at = windowed == null ? value : windowed.scores;
-    String mask = "";
+    List<String> masks = new ArrayList<>();
     Simple seen = hiding(editor, at);
     if (seen != null) {
       at = seen.operands().get(1).value();
     }
-    Simple add = Programs.simple(editor.definition(at), ADD);
-    if (add != null && !add.left().isNumber() && !add.right().isNumber()) {
+    Simple add = sum(editor, at);
+    while (add != null) {
       // The side that leads to the product is the scores, the other one the mask.
-      boolean left = leadsToProduct(editor, add.left().value());
-      mask = (left ? add.right() : add.left()).value();
+      boolean left = leadsToProduct(editor, add.left().value(), MOST_MASKS);
+      masks.add((left ? add.right() : add.left()).value());
       at = (left ? add.left() : add.right()).value();
       Simple inner = seen == null ? hiding(editor, at) : null;
       if (inner != null) {
         seen = inner;
         at = seen.operands().get(1).value();
       }
+      add = masks.size() < MOST_MASKS ? sum(editor, at) : null;
     }
     Scaled scaled = scaled(editor, at);
     Node product = product(editor, scaled.value);
     boolean fits = product != null && editor.shape(product.output()).equals(shape);
     String windows = windowed == null ? null : windowed.mask;
     Dim images = windowed == null ? Dim.ONE : windowed.images;
-    return fits ? new Scores(product, mask, windows, images, scaled.scale, seen) : null;
+    return fits ? new Scores(product, masks, windows, images, scaled.scale, seen) : null;
   }
 
   /** A product of two operands of as many axes, three or four, without an epilogue; or null. */
@@ -79,9 +84,25 @@ record Scores(Node product, String mask, String windows, Dim images, double scal
     return fits ? node : null;
   }
 
+  /** A sum of two values; null if a value is none. */
+  private static Simple sum(Editor editor, String value) {
+    Simple add = Programs.simple(editor.definition(value), ADD);
+    return add == null || add.left().isNumber() || add.right().isNumber() ? null : add;
+  }
+
   /** Emits what is to be added to the scores, as one value; empty if nothing is. */
   String added(Editor editor) {
-    String sum = windows == null ? mask : withWindows(editor);
+    List<String> all = new ArrayList<>(masks);
+    if (windows != null) {
+      all.add(ofImages(editor));
+    }
+    String sum = all.isEmpty() ? "" : all.getFirst();
+    for (String mask : all.subList(Math.min(1, all.size()), all.size())) {
+      ProgramBuilder p = new ProgramBuilder(List.of(DataType.FLOAT, DataType.FLOAT));
+      p.op(ADD, 0, 1);
+      Shape shape = together(editor.shape(sum), editor.shape(mask));
+      sum = elementwise(editor, p, List.of(sum, mask), shape);
+    }
     return seen == null ? sum : withHidden(editor, sum);
   }
 
@@ -103,8 +124,8 @@ record Scores(Node product, String mask, String windows, Dim images, double scal
         masked ? together(shape, editor.shape(sum)) : shape);
   }
 
-  /** All that is added where some of it is added by window. */
-  private String withWindows(Editor editor) {
+  /** What is added by window, for the windows of all images. */
+  private String ofImages(Editor editor) {
     Shape shape = editor.shape(windows);
     String all = windows;
     if (!images.is(1)) {
@@ -115,14 +136,7 @@ record Scores(Node product, String mask, String windows, Dim images, double scal
     }
     List<Dim> dims = new ArrayList<>(shape.dims().subList(1, shape.rank()));
     dims.set(0, dims.getFirst().times(images));
-    Shape each = new Shape(dims);
-    String joined = moved(editor, "Reshape", all, each);
-    if (mask.isEmpty()) {
-      return joined;
-    }
-    ProgramBuilder p = new ProgramBuilder(List.of(DataType.FLOAT, DataType.FLOAT));
-    p.op(ADD, 0, 1);
-    return elementwise(editor, p, List.of(mask, joined), together(editor.shape(mask), each));
+    return moved(editor, "Reshape", all, new Shape(dims));
   }
 
   private static String elementwise(
@@ -214,10 +228,17 @@ record Scores(Node product, String mask, String windows, Dim images, double scal
     return hides ? where : null;
   }
 
-  private static boolean leadsToProduct(Editor editor, String value) {
+  /** Whether scores are at the end of so many sums at most. */
+  private static boolean leadsToProduct(Editor editor, String value, int sums) {
     Simple hiding = hiding(editor, value);
     String scores = hiding == null ? value : hiding.operands().get(1).value();
-    return product(editor, scaled(editor, scores).value) != null;
+    if (product(editor, scaled(editor, scores).value) != null) {
+      return true;
+    }
+    Simple add = sums > 0 ? sum(editor, scores) : null;
+    return add != null
+        && (leadsToProduct(editor, add.left().value(), sums - 1)
+            || leadsToProduct(editor, add.right().value(), sums - 1));
   }
 
   /** A value without the numbers that it is multiplied with and divided by. */

@@ -19,6 +19,7 @@ import dev.quern.reference.Tensor;
 import dev.quern.reference.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -284,7 +285,14 @@ class PassesTest {
       model.node("MatMul", List.of("qs", "kt"), List.of("product"));
     }
     model.node("Add", List.of("product", "mask"), List.of("scores"));
-    model.node("Softmax", List.of("scores"), List.of("weights"), "axis", -1);
+    // Two are added, such as numbers by distance and padding.
+    boolean twice = how.equals("four");
+    if (twice) {
+      model.input("bias", DataType.FLOAT, "3", "seq", "seq");
+      model.node("Add", List.of("bias", "scores"), List.of("more"));
+    }
+    String scores = twice ? "more" : "scores";
+    model.node("Softmax", List.of(scores), List.of("weights"), "axis", -1);
     if (columns) {
       model.node("Transpose", List.of("weights"), List.of("wt"), "perm", perm);
       model.node("MatMul", List.of("v", "wt"), List.of("y"));
@@ -302,14 +310,15 @@ class PassesTest {
         four
             ? new long[] {2, 1, 1, 5}
             : how.equals("turned") ? new long[] {5, 5} : new long[] {2, 5, 5};
-    Graph graph =
-        optimise(
-            model,
-            Map.of(
-                "q", Tensors.random(1, DataType.FLOAT, shape),
-                "k0", Tensors.random(2, DataType.FLOAT, few),
-                "v0", Tensors.random(3, DataType.FLOAT, few),
-                "mask", Tensors.random(4, DataType.FLOAT, added)));
+    Map<String, Tensor> feeds = new LinkedHashMap<>();
+    feeds.put("q", Tensors.random(1, DataType.FLOAT, shape));
+    feeds.put("k0", Tensors.random(2, DataType.FLOAT, few));
+    feeds.put("v0", Tensors.random(3, DataType.FLOAT, few));
+    feeds.put("mask", Tensors.random(4, DataType.FLOAT, added));
+    if (twice) {
+      feeds.put("bias", Tensors.random(5, DataType.FLOAT, 3, 5, 5));
+    }
+    Graph graph = optimise(model, feeds);
     assertThat(operators(graph))
         .contains("quern.Attention")
         .doesNotContain("Softmax", "quern.MatMul");
