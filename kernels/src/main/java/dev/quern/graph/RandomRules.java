@@ -14,6 +14,7 @@ import dev.quern.onnx.DataType;
 import dev.quern.onnx.OnnxAttribute;
 import dev.quern.onnx.OnnxGraph;
 import dev.quern.onnx.OnnxNode;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -105,9 +106,12 @@ public final class RandomRules {
     if (s.inputs() > 0) {
       return s.shape(0);
     }
-    List<Long> dims =
-        s.ints("shape").orElseThrow(() -> Site.unsupported("it has no shape", "export it again"));
-    return new Shape(dims.stream().map(Dim::of).toList());
+    if (s.ints("shape").isEmpty()) {
+      throw Site.unsupported("it has no shape", "export the model again");
+    }
+    List<Dim> dims = new ArrayList<>();
+    s.ints("shape").get().forEach(size -> dims.add(Dim.of(size)));
+    return new Shape(dims);
   }
 
   /**
@@ -118,7 +122,7 @@ public final class RandomRules {
   private static int share(ProgramBuilder p, int seed) {
     int place = p.typed(CAST, U32, 0);
     int x = p.op(MUL, place, p.constant(U32, 0x9e3779b9L));
-    x = p.op(BIT_XOR, x, p.constant(U32, seed & 0xffffffffL));
+    x = p.op(BIT_XOR, x, p.constant(U32, (double) (seed & 0xffffffffL)));
     x = p.op(MUL, shifted(p, x, 16), p.constant(U32, 0x7feb352dL));
     x = p.op(MUL, shifted(p, x, 15), p.constant(U32, 0x846ca68bL));
     x = p.op(SHIFT_RIGHT, shifted(p, x, 16), p.constant(U32, 8));
