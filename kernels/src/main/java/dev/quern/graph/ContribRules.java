@@ -176,14 +176,19 @@ final class ContribRules {
     return c.transpose(x, perm);
   }
 
-  /** {@code activation(alpha·A·B + beta·C)}. */
-  static void fusedGemm(Site s) {
-    Compose c = new Compose(s);
+  /** The operands of a product, and what is added to it, if there is anything. */
+  private static List<Value> withBias(Site s, Compose c) {
     List<Value> operands = new ArrayList<>(List.of(c.input(0), c.input(1)));
     if (s.has(2)) {
       operands.add(c.input(2));
     }
-    Value result = s.child("Gemm", operands, s.attributes(), MathRules::gemm);
+    return operands;
+  }
+
+  /** {@code activation(alpha·A·B + beta·C)}. */
+  static void fusedGemm(Site s) {
+    Compose c = new Compose(s);
+    Value result = s.child("Gemm", withBias(s, c), s.attributes(), MathRules::gemm);
     List<Double> numbers = new ArrayList<>();
     for (String name : List.of("activation_alpha", "activation_beta")) {
       double number = s.real(name, Double.NaN);
@@ -207,11 +212,7 @@ final class ContribRules {
   /** A convolution, perhaps another image added, and an activation. */
   static void fusedConv(Site s) {
     Compose c = new Compose(s);
-    List<Value> operands = new ArrayList<>(List.of(c.input(0), c.input(1)));
-    if (s.has(2)) {
-      operands.add(c.input(2));
-    }
-    Value result = s.child("Conv", operands, s.attributes(), ImageRules::conv);
+    Value result = s.child("Conv", withBias(s, c), s.attributes(), ImageRules::conv);
     if (s.has(3)) {
       result = c.apply(ADD, result, c.input(3));
     }

@@ -10,18 +10,11 @@ import dev.quern.reference.Tensor;
 /**
  * Constants of whole numbers as the f32 that they stand for, {@code (x - zero) · scale}: weights of
  * convolutions, and biases. They take four times the bytes of the file at most.
+ *
+ * @param scale one number, or one for each place of an axis
+ * @param zero as many, or null if all are 0
  */
-final class Dequantised {
-  private final Constant x;
-  private final Constant scale;
-  private final Constant zero;
-
-  private Dequantised(Constant x, Constant scale, Constant zero) {
-    this.x = x;
-    this.scale = scale;
-    this.zero = zero;
-  }
-
+record Dequantised(Constant x, Constant scale, Constant zero) {
   /** The operands of a node that dequantises a constant; null if it is none, or goes by blocks. */
   static Dequantised of(Editor editor, Node node) {
     if (!node.isQuern("Dequantize")) {

@@ -28,8 +28,12 @@ final class FoldConstants {
     Editor editor = new Editor(graph);
     long made = 0;
     for (Node node : editor.source()) {
-      Constant part = editor.isOutput(node.output()) ? null : part(editor, node);
-      Dequantised weights = editor.isOutput(node.output()) ? null : Dequantised.of(editor, node);
+      if (editor.isOutput(node.output())) {
+        editor.emit(node);
+        continue;
+      }
+      Constant part = part(editor, node);
+      Dequantised weights = Dequantised.of(editor, node);
       if (part != null || weights != null) {
         editor.constant(part != null ? part : weights.constant(node.output()));
         continue;
@@ -39,7 +43,7 @@ final class FoldConstants {
       boolean fits =
           widens
               || (made <= MOST_IN_ALL && kernels.has(node.operator()) && isFoldable(editor, node));
-      if (editor.isOutput(node.output()) || !fits) {
+      if (!fits) {
         editor.emit(node);
         continue;
       }

@@ -179,11 +179,9 @@ record Scores(
    */
   private static Windowed windowed(Editor editor, String value) {
     Node joined = editor.definition(value);
-    Simple add =
-        joined != null && joined.isOnnx("Reshape")
-            ? Programs.simple(editor.definition(joined.inputs().getFirst()), ADD)
-            : null;
-    if (add == null || add.left().isNumber() || add.right().isNumber()) {
+    boolean isJoined = joined != null && joined.isOnnx("Reshape");
+    Simple add = isJoined ? sum(editor, joined.inputs().getFirst()) : null;
+    if (add == null) {
       return null;
     }
     Shape shape = editor.shape(value);
