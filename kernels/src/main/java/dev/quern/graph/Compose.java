@@ -156,7 +156,7 @@ final class Compose {
       axes.add(axis);
     }
     String name = site.transposed(value.name(), value.type(), value.shape(), axes);
-    return new Value(name, value.type(), Site.permuted(value.shape(), axes));
+    return new Value(name, value.type(), value.shape().permuted(axes));
   }
 
   Value expand(Value value, Shape shape) {

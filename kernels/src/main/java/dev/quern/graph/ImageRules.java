@@ -34,7 +34,7 @@ final class ImageRules {
       boolean flat = shape.rank() == 3;
       List<Long> perm = flat ? LINE : CHANNELS_LAST;
       String turned = s.transposed(s.operand(0), s.type(0), shape, perm);
-      Shape last = Site.permuted(shape, perm);
+      Shape last = shape.permuted(perm);
       Shape square =
           flat ? new Shape(List.of(last.dim(0), Dim.ONE, last.dim(1), last.dim(2))) : last;
       return new Image(s.reshaped(turned, s.type(0), last, square), square, flat);
@@ -51,7 +51,7 @@ final class ImageRules {
           List.of(s.reshaped(value, s.type(0), result, last)),
           Map.of("perm", new Attribute.Ints(perm)),
           s.type(0),
-          Site.permuted(last, perm));
+          last.permuted(perm));
     }
   }
 

@@ -92,7 +92,7 @@ final class MathRules {
     String left = s.operand(0);
     if (s.integer("transA", 0) != 0) {
       left = s.transposed(left, type, a, List.of(1L, 0L));
-      a = Site.permuted(a, List.of(1L, 0L));
+      a = a.permuted(List.of(1L, 0L));
     }
     boolean transB = s.integer("transB", 0) != 0;
     s.same(a.dim(1), b.dim(transB ? 1 : 0), "the inner sizes of the product of " + a + " and " + b);
@@ -153,7 +153,7 @@ final class MathRules {
       }
       String turned = s.transposed(operand, type, shape, perm);
       String result =
-          s.between("", op, List.of(turned), lastAxis(last), type, Site.permuted(shape, perm));
+          s.between("", op, List.of(turned), lastAxis(last), type, shape.permuted(perm));
       s.node(
           0,
           "",

@@ -86,7 +86,7 @@ final class MovementRules {
     }
     Optional<List<Dim>> contents = s.elements(0);
     if (contents.isPresent() && from.isConstant()) {
-      Shape to = Site.permuted(from, perm);
+      Shape to = from.permuted(perm);
       long[] strides = new long[rank];
       for (int i = 0; i < rank; i++) {
         strides[i] = from.product((int) (long) perm.get(i) + 1, rank).constant();
@@ -101,7 +101,7 @@ final class MovementRules {
         List.of(s.operand(0)),
         Map.of("perm", new Attribute.Ints(perm)),
         s.type(0),
-        Site.permuted(from, perm));
+        from.permuted(perm));
   }
 
   /** Elements of a tensor by the distances of neighbours along each axis of the result. */

@@ -41,6 +41,19 @@ public record Shape(List<Dim> dims) {
     return product(0, dims.size());
   }
 
+  /**
+   * The sizes in another order.
+   *
+   * @param perm for each axis of the result, the axis that it was
+   */
+  public Shape permuted(List<Long> perm) {
+    List<Dim> turned = new ArrayList<>();
+    for (long axis : perm) {
+      turned.add(dim((int) axis));
+    }
+    return new Shape(turned);
+  }
+
   /** The product of the sizes of axes {@code from} to {@code to - 1}. */
   public Dim product(int from, int to) {
     Dim result = Dim.ONE;

@@ -396,15 +396,7 @@ final class Site {
         List.of(value),
         Map.of("perm", new Attribute.Ints(perm)),
         type,
-        permuted(from, perm));
-  }
-
-  static Shape permuted(Shape from, List<Long> perm) {
-    List<Dim> dims = new ArrayList<>();
-    for (long axis : perm) {
-      dims.add(from.dim((int) axis));
-    }
-    return new Shape(dims);
+        from.permuted(perm));
   }
 
   // Sizes.

@@ -325,7 +325,7 @@ final class UpscaleRules {
           ordered ? List.of(0L, 1L, 4L, 2L, 5L, 3L, 6L) : List.of(0L, 1L, 5L, 2L, 6L, 3L, 4L);
       value = s.reshaped(value, type, all, phases);
       value = s.transposed(value, type, phases, perm);
-      return s.reshaped(value, type, Site.permuted(phases, perm), whole);
+      return s.reshaped(value, type, phases.permuted(perm), whole);
     }
 
     /** Weights {@code [ci, co, kh, kw]} as {@code [ci, kh, kw, co]}. */
@@ -388,7 +388,7 @@ final class UpscaleRules {
               inputs,
               Dim.of(h.taps()),
               Dim.of(w.taps()));
-      return s.reshaped(value, type, Site.permuted(parts, perm), conv);
+      return s.reshaped(value, type, parts.permuted(perm), conv);
     }
 
     private String turned(String value, Shape parts) {

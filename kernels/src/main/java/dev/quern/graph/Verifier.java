@@ -181,7 +181,7 @@ public final class Verifier {
       case "Gather" -> gather(node, shape);
       case "Transpose" -> {
         demand(node.ints("perm").size() == shape(node, 0).rank(), "perm has the wrong length");
-        same(Site.permuted(shape(node, 0), node.ints("perm")), shape);
+        same(shape(node, 0).permuted(node.ints("perm")), shape);
       }
       case "Slice" -> {
         demand(
@@ -323,7 +323,7 @@ public final class Verifier {
     Shape image = shape(node, 0);
     if (node.integer("planes", 0) != 0) {
       demand(image.rank() == 4, "the image " + image + " has not four axes");
-      image = Site.permuted(image, List.of(0L, 2L, 3L, 1L));
+      image = image.permuted(List.of(0L, 2L, 3L, 1L));
     }
     demand(weights.rank() == 4, "the weights " + weights + " have not four axes");
     demand(type(node, 1) == type(node, 0), "image and weights have different types");

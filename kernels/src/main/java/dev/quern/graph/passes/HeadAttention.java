@@ -105,18 +105,12 @@ final class HeadAttention {
     editor.emit(
         new Node("", "", "Transpose", List.of(value), List.of(name), perm(perm)),
         editor.type(value),
-        permuted(editor.shape(value), perm));
+        editor.shape(value).permuted(perm));
     return name;
   }
 
   private static Map<String, Attribute> perm(List<Long> perm) {
     return Map.of("perm", new Attribute.Ints(perm));
-  }
-
-  private static Shape permuted(Shape shape, List<Long> perm) {
-    List<Dim> dims = new ArrayList<>();
-    perm.forEach(axis -> dims.add(shape.dim(axis.intValue())));
-    return new Shape(dims);
   }
 
   /** A value without numbers that it, or what it is the transpose of, is multiplied with. */
